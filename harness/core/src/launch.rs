@@ -1,0 +1,224 @@
+//! What to put on a stream, as plain data that serves every vendor.
+//!
+//! A kernel family describes its launches once per case, outside the timed region; the device
+//! compiles the sources, encodes the tensor maps and enqueues. No handle, pointer or vendor type
+//! appears here, so the same data drives CUDA, HIP and the interpreter, and can be printed.
+//!
+//! # A CUDA kernel with tensor maps and a cluster
+//!
+//! A warp-specialised GEMM (M, N, K) on tiles of 128 × 256 × 64, two blocks to a cluster that
+//! share the tile of B by multicast:
+//!
+//! ```
+//! use tilemark_core::launch::*;
+//! use tilemark_core::Dtype;
+//!
+//! static GEMM: Source = Source {
+//!     path: "gemm/sm90_wgmma.cu",
+//!     text: "...",
+//!     headers: &[],
+//! };
+//! let (m, n, k) = (4096u64, 4096u64, 4096u64);
+//! let panel = |tensor, rows: u64, box_rows: u32| {
+//!     Argument::TensorMap(TensorMap {
+//!         tensor,
+//!         dtype: Dtype::Bf16,
+//!         dims: vec![k, rows],            // innermost first, in elements
+//!         strides_bytes: vec![k * 2],     // of every dimension but the innermost
+//!         box_dims: vec![64, box_rows],
+//!         swizzle: Swizzle::B128,
+//!         l2_promotion: L2Promotion::B256,
+//!     })
+//! };
+//! let gemm = Step::Launch(Launch {
+//!     source: &GEMM,
+//!     entry: "gemm_wgmma",
+//!     constants: vec![("TILE_M", 128.into()), ("TILE_N", 256.into()), ("STAGES", 4.into())],
+//!     grid: [132, 1, 1],
+//!     block: [384, 1, 1],
+//!     cluster: [2, 1, 1],
+//!     dynamic_shared_bytes: 4 * (128 + 256) * 64 * 2 + 1024,
+//!     arguments: vec![
+//!         panel(0, m, 128),
+//!         panel(1, n, 128),               // half of a tile of B: the peer fetches the other
+//!         Argument::Tensor { tensor: 2, offset_bytes: 0 },
+//!         Argument::I32(m as i32),
+//!         Argument::I32(n as i32),
+//!         Argument::I32(k as i32),
+//!     ],
+//! });
+//! # let _ = gemm;
+//! ```
+//!
+//! # A HIP kernel
+//!
+//! The same family on gfx942. There is no cluster and no tensor map: the kernel gets pointers and
+//! forms its own buffer descriptors.
+//!
+//! ```
+//! use tilemark_core::launch::*;
+//!
+//! static GEMM: Source = Source { path: "gemm/gfx942_mfma.hip", text: "...", headers: &[] };
+//! let gemm = Step::Launch(Launch {
+//!     source: &GEMM,
+//!     entry: "gemm_mfma",
+//!     constants: vec![("TILE_M", 256.into()), ("TILE_N", 256.into())],
+//!     grid: [256, 1, 1],
+//!     block: [512, 1, 1],
+//!     cluster: [1, 1, 1],
+//!     dynamic_shared_bytes: 65536,
+//!     arguments: vec![
+//!         Argument::Tensor { tensor: 0, offset_bytes: 0 },
+//!         Argument::Tensor { tensor: 1, offset_bytes: 0 },
+//!         Argument::Tensor { tensor: 2, offset_bytes: 0 },
+//!         Argument::I32(4096),
+//!     ],
+//! });
+//! # let _ = gemm;
+//! ```
+
+use crate::Dtype;
+
+/// Device code that travels inside the binary.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where it lies below `kernels/`, for messages and the compiler's line numbers.
+    pub path: &'static str,
+    /// The text.
+    pub text: &'static str,
+    /// The headers that it includes.
+    pub headers: &'static [Header],
+}
+
+/// A header of device code.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The name in the `#include`.
+    pub name: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
+
+/// One thing that a stream does; a case is a list of them, all inside the timed region.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Start a kernel.
+    Launch(Launch),
+    /// Set every byte of a tensor.
+    Fill {
+        /// Index of the tensor in the family's list.
+        tensor: usize,
+        /// The byte.
+        byte: u8,
+    },
+}
+
+/// One kernel launch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// The code.
+    pub source: &'static Source,
+    /// The kernel's unmangled name.
+    pub entry: &'static str,
+    /// Compile-time constants, defined as macros in this order.
+    pub constants: Vec<(&'static str, Constant)>,
+    /// Blocks (workgroups) along x, y, z.
+    pub grid: [u32; 3],
+    /// Threads (work-items) of a block along x, y, z.
+    pub block: [u32; 3],
+    /// Blocks of a cluster along x, y, z; all 1 where there is none.
+    pub cluster: [u32; 3],
+    /// Dynamic shared memory (LDS) of a block.
+    pub dynamic_shared_bytes: u32,
+    /// The kernel's arguments in order.
+    pub arguments: Vec<Argument>,
+}
+
+/// The value of a compile-time constant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Constant {
+    /// A number.
+    Integer(i64),
+    /// Any other text that stands for a value or a type.
+    Text(&'static str),
+}
+
+/// One argument of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// The address of a tensor.
+    Tensor {
+        /// Index of the tensor in the family's list.
+        tensor: usize,
+        /// Offset from its first byte.
+        offset_bytes: u64,
+    },
+    /// A 32-bit signed integer.
+    I32(i32),
+    /// A 32-bit unsigned integer.
+    U32(u32),
+    /// A 64-bit signed integer.
+    I64(i64),
+    /// A 32-bit float.
+    F32(f32),
+    /// A descriptor for the tensor memory accelerator, passed by value (128 bytes).
+    TensorMap(TensorMap),
+}
+
+/// A tiled tensor map, as `cuTensorMapEncodeTiled` takes it: no interleave, element strides of 1,
+/// zeros outside the bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorMap {
+    /// Index of the tensor in the family's list.
+    pub tensor: usize,
+    /// The element type.
+    pub dtype: Dtype,
+    /// Extents in elements, innermost first.
+    pub dims: Vec<u64>,
+    /// Strides of every dimension but the innermost; multiples of 16.
+    pub strides_bytes: Vec<u64>,
+    /// Extents of the box that one copy moves, innermost first.
+    pub box_dims: Vec<u32>,
+    /// How the box lies in shared memory.
+    pub swizzle: Swizzle,
+    /// How much of a line the copy promotes into L2.
+    pub l2_promotion: L2Promotion,
+}
+
+/// The pattern that spreads a box over the banks of shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swizzle {
+    /// None.
+    None,
+    /// Over 32 bytes.
+    B32,
+    /// Over 64 bytes.
+    B64,
+    /// Over 128 bytes.
+    B128,
+}
+
+/// The granularity at which a copy is promoted into L2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum L2Promotion {
+    /// None.
+    None,
+    /// 64 bytes.
+    B64,
+    /// 128 bytes.
+    B128,
+    /// 256 bytes.
+    B256,
+}
+
+impl From<i64> for Constant {
+    fn from(value: i64) -> Self {
+        Constant::Integer(value)
+    }
+}
+
+impl From<&'static str> for Constant {
+    fn from(text: &'static str) -> Self {
+        Constant::Text(text)
+    }
+}

@@ -1,0 +1,88 @@
+//! How a number is made: every setting that changes what a time means.
+//!
+//! A method's id is part of a series' key, so a change here opens a new series and never looks
+//! like a regression.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a measurement. Times are in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    /// Whether the device is brought to a steady clock first.
+    pub regime: Regime,
+    /// Whether the last-level cache is flushed before every sample.
+    pub cache: Cache,
+    /// Rounds in which the implementations of a problem take turns.
+    pub rounds: u32,
+    /// Least number of samples of one round.
+    pub min_samples: u32,
+    /// Most samples of one round.
+    pub max_samples: u32,
+    /// Least kernel time of one round.
+    pub min_time_s: f64,
+    /// Wall-clock limit of one round.
+    pub max_time_s: f64,
+    /// Half-width of the median's 95 % interval, relative to it, at which a round may stop.
+    pub precision: f64,
+    /// Length of one window of the settling phase.
+    pub settle_window_s: f64,
+    /// Longest settling phase.
+    pub settle_max_s: f64,
+    /// Shortest sample where the cache is hot; launches are batched until a sample lasts so long.
+    pub min_sample_s: f64,
+}
+
+/// Whether a device is warm when the samples are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Regime {
+    /// Run until clock and time are flat.
+    Settled,
+    /// Start cool, as a short burst of work would.
+    Burst,
+}
+
+/// What the caches hold when a sample starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    /// Flushed before every launch.
+    Cold,
+    /// As the launch before left them.
+    Hot,
+}
+
+impl Method {
+    /// The default: seven rounds, each long enough for a stable median.
+    pub fn standard() -> Self {
+        Method {
+            regime: Regime::Settled,
+            cache: Cache::Cold,
+            rounds: 7,
+            min_samples: 20,
+            max_samples: 10_000,
+            min_time_s: 0.5,
+            max_time_s: 15.0,
+            precision: 0.005,
+            settle_window_s: 0.25,
+            settle_max_s: 3.0,
+            min_sample_s: 200e-6,
+        }
+    }
+
+    /// For a first look: the same protocol with short rounds.
+    pub fn quick() -> Self {
+        Method {
+            rounds: 7,
+            min_samples: 7,
+            max_samples: 200,
+            min_time_s: 0.01,
+            max_time_s: 0.1,
+            precision: 0.02,
+            settle_window_s: 0.01,
+            settle_max_s: 0.1,
+            ..Method::standard()
+        }
+    }
+}

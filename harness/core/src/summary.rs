@@ -1,0 +1,170 @@
+//! What is read out of a record: one row a case, and verdicts between cases or runs.
+//!
+//! These are computed when a record is read and never stored in it.
+
+use crate::record::{CaseResult, End, Environment, Run};
+use crate::{
+    Seconds,
+    units::{ByteRate, FlopRate},
+};
+use serde::{Deserialize, Serialize};
+
+/// A whole run as a report sees it.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// What was asked for.
+    pub run: Run,
+    /// What it ran on, one entry a device.
+    pub environments: Vec<Environment>,
+    /// One row a case, in the record's order.
+    pub rows: Vec<Row>,
+    /// How it ended; none if it was killed.
+    pub end: Option<End>,
+    /// This run against another, where one was asked for.
+    pub against: Option<RunComparison>,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The record.
+    pub result: CaseResult,
+    /// Its speed, if it was measured.
+    pub speed: Option<Speed>,
+    /// The fastest rival of the same problem and device, and how this case stands to it; none
+    /// for a rival itself, or where there is no rival to compare with.
+    pub rival: Option<Comparison>,
+}
+
+/// How fast a case is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speed {
+    /// Median over the rounds of each round's median.
+    pub median: Seconds,
+    /// 95 % interval of that median from the rounds' order statistics (or their range, if fewer
+    /// than six).
+    pub low: Seconds,
+    /// Its upper end.
+    pub high: Seconds,
+    /// Robust spread of the rounds' medians, relative to the median.
+    pub noise: f64,
+    /// Samples that count.
+    pub samples: u64,
+    /// Operations by convention per second.
+    pub convention: FlopRate,
+    /// Operations needed per second.
+    pub executed: FlopRate,
+    /// Least bytes per second.
+    pub bandwidth: ByteRate,
+}
+
+/// Two runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunComparison {
+    /// Id of the run that is compared with.
+    pub baseline_run: String,
+    /// One entry a case that either run has.
+    pub cases: Vec<Comparison>,
+}
+
+/// Two series of rounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Id of the case that is judged.
+    pub candidate: String,
+    /// Id of the case it is judged against.
+    pub baseline: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The figures behind it, where both were measured.
+    pub evidence: Option<Evidence>,
+}
+
+/// The verdict on a candidate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval lies below −margin.
+    Faster,
+    /// The whole interval lies within the margin.
+    Same,
+    /// The whole interval lies above the margin.
+    Slower {
+        /// What explains it best.
+        cause: Cause,
+    },
+    /// The interval is too wide to tell.
+    Ambiguous,
+    /// The two cannot be compared.
+    Incomparable {
+        /// What differs.
+        because: String,
+    },
+    /// The baseline was right, the candidate is not.
+    Broken {
+        /// The candidate's outcome.
+        outcome: String,
+    },
+    /// The candidate is right, the baseline was not.
+    Fixed,
+    /// Still right, but the error grew beyond twice what it was.
+    LessExact,
+    /// Neither side has an answer.
+    BothFailed,
+    /// The baseline has this case, the candidate's run does not.
+    Missing,
+    /// The candidate's run has this case, the baseline does not.
+    New,
+}
+
+/// What best explains that a case became slower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The implementation.
+    Code,
+    /// The time changed but the cycles did not.
+    Clock,
+    /// Another driver.
+    Driver,
+    /// The rivals moved alike.
+    Machine,
+    /// Another way of measuring.
+    Method,
+}
+
+/// The figures behind a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Baseline's time over candidate's: above 1 the candidate is faster.
+    pub ratio: f64,
+    /// Lower end of the ratio's interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// The margin δ: differences of ln(time) within ±δ are no difference.
+    pub margin: f64,
+    /// Rounds compared.
+    pub rounds: u32,
+    /// Share of the interval's coverage, such as 0.984.
+    pub coverage: f64,
+}
+
+impl Verdict {
+    /// The word for it in tables and filters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Faster => "faster",
+            Verdict::Same => "same",
+            Verdict::Slower { .. } => "slower",
+            Verdict::Ambiguous => "ambiguous",
+            Verdict::Incomparable { .. } => "incomparable",
+            Verdict::Broken { .. } => "broken",
+            Verdict::Fixed => "fixed",
+            Verdict::LessExact => "less_exact",
+            Verdict::BothFailed => "both_failed",
+            Verdict::Missing => "missing",
+            Verdict::New => "new",
+        }
+    }
+}

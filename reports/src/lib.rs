@@ -1,0 +1,1 @@
+//! What a run means: one report a file.
