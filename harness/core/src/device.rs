@@ -1,7 +1,8 @@
-//! The wall between the engine and a device: ten methods that hold for a GPU of any vendor, for a
+//! The wall between the engine and a device: some ten methods that hold for a GPU of any vendor, for a
 //! CPU and for a scripted device that has no hardware at all.
 
 use crate::family::Code;
+use crate::record::Ceilings;
 use crate::{Bytes, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,11 @@ pub trait Device {
 
     /// Clocks, power and temperature now.
     fn telemetry(&mut self) -> Telemetry;
+
+    /// Measures the best rates this device can reach; none where it has none of its own.
+    fn ceilings(&mut self) -> Result<Option<Ceilings>, Fault> {
+        Ok(None)
+    }
 }
 
 /// What a device says of itself.

@@ -229,14 +229,14 @@ impl Tensor {
         Tensor { name, dims: dims.to_vec(), dtype, role: Role::Output { row } }
     }
 
-    /// How many elements it has.
+    /// How many elements it has; `u64::MAX` if that many cannot be counted.
     pub fn elements(&self) -> u64 {
-        self.dims.iter().product()
+        self.dims.iter().fold(1, |n: u64, extent| n.saturating_mul(*extent))
     }
 
-    /// Its size.
+    /// Its size; `u64::MAX` if it cannot be counted.
     pub fn bytes(&self) -> Bytes {
-        Bytes(self.elements() * self.dtype.size())
+        Bytes(self.elements().saturating_mul(self.dtype.size()))
     }
 }
 

@@ -63,6 +63,10 @@ pub struct Speed {
 pub struct RunComparison {
     /// Id of the run that is compared with.
     pub baseline_run: String,
+    /// How the whole machine moved between the runs, as the rivals show it: their median
+    /// ln(time / baseline's time), which every case is judged relative to; none where fewer than
+    /// three rivals were measured in both, and then nothing is taken off.
+    pub common_shift: Option<f64>,
     /// One entry a case that either run has.
     pub cases: Vec<Comparison>,
 }

@@ -1,0 +1,145 @@
+//! Carries out a plan: starts workers, lets the cases of each problem take turns, and hands over
+//! the results of a problem the moment they are complete.
+//!
+//! It touches no device and knows no kernel. What goes wrong in a worker becomes that case's
+//! outcome, and the run goes on.
+
+mod group;
+
+use crate::measure::Clock;
+use crate::plan::Plan;
+use crate::store::StoreError;
+use crate::validate::Overrides;
+use crate::worker::{Failure, Launcher, Link, Reply, Request};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tilemark_core::method::Method;
+use tilemark_core::record::{CaseResult, Ceilings};
+use tilemark_core::{Case, Info};
+
+/// How a plan is carried out.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How numbers are made.
+    pub method: Method,
+    /// The user's own bounds on the error.
+    pub overrides: Overrides,
+    /// Check answers, time nothing.
+    pub verify_only: bool,
+    /// Longest wait for one answer of a worker.
+    pub timeout: Duration,
+    /// How often a problem is tried again after a crash, a timeout or a failure of the harness.
+    pub retries: u32,
+}
+
+/// Who is told what happens: the terminal, a test.
+pub trait Observer {
+    /// A problem starts; `done` of `total` cases have an outcome.
+    fn group_starts(&mut self, title: &str, done: usize, total: usize);
+    /// A case takes its next turn.
+    fn turn(&mut self, case: &Case, round: u32, rounds: u32);
+    /// A case has its outcome.
+    fn case_ends(&mut self, result: &CaseResult);
+}
+
+/// Why a run stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The record cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user broke it off.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Takes the results of a problem, all at once.
+pub type Sink<'a> = dyn FnMut(Vec<CaseResult>) -> Result<(), StoreError> + 'a;
+
+/// Runs plans.
+pub struct Runner<'a> {
+    launcher: &'a Launcher,
+    settings: &'a Settings,
+    ceilings: &'a HashMap<String, Ceilings>,
+    infos: &'a [Info],
+    clock: &'a dyn Clock,
+    cancel: &'a AtomicBool,
+    workers: HashMap<(String, String), Link>,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner with no workers yet. `ceilings` holds those of each device where they are known.
+    pub fn new(
+        launcher: &'a Launcher,
+        settings: &'a Settings,
+        infos: &'a [Info],
+        ceilings: &'a HashMap<String, Ceilings>,
+        clock: &'a dyn Clock,
+        cancel: &'a AtomicBool,
+    ) -> Self {
+        Runner { launcher, settings, ceilings, infos, clock, cancel, workers: HashMap::new() }
+    }
+
+    /// Carries out every group of the plan for which `is_done` says no.
+    pub fn run(
+        &mut self,
+        plan: &Plan,
+        is_done: &dyn Fn(&Case) -> bool,
+        sink: &mut Sink<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let total = plan.cases().count();
+        let mut done = 0;
+        for group in &plan.groups {
+            if !group.cases.iter().all(|planned| is_done(&planned.case)) {
+                observer.group_starts(&group.problem.id(), done, total);
+                let results = self.group_with_retries(group, observer)?;
+                results.iter().for_each(|result| observer.case_ends(result));
+                sink(results)?;
+            }
+            done += group.cases.len();
+        }
+        Ok(())
+    }
+
+    /// Asks the worker of a case, starting it where there is none. A worker that fails is gone.
+    fn ask(&mut self, case: &Case, request: &Request) -> Result<Reply, Failure> {
+        let key = (case.device.clone(), case.implementation.clone());
+        let limit = self.settings.timeout;
+        if !self.workers.contains_key(&key) {
+            let (link, _) = Link::start(self.launcher, &key.0, &key.1, limit, self.cancel)?;
+            self.workers.insert(key.clone(), link);
+        }
+        let worker = self.workers.get_mut(&key).expect("it was just started");
+        let reply = worker.ask(request, limit, self.cancel);
+        // After a fault the context may be poisoned, so the process goes as well.
+        if matches!(reply, Err(_) | Ok(Reply::Fault { .. })) {
+            self.workers.remove(&key);
+        }
+        reply
+    }
+
+    fn check_cancelled(&self) -> Result<(), RunError> {
+        if self.cancel.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Asks a device, through a worker of its own, who it is and what its ceilings are.
+pub fn describe(
+    launcher: &Launcher,
+    device: &str,
+    with_ceilings: bool,
+    limit: Duration,
+    cancel: &AtomicBool,
+) -> Result<(Info, Option<Ceilings>), Failure> {
+    let (mut link, info) = Link::start(launcher, device, "none", limit, cancel)?;
+    if !with_ceilings {
+        return Ok((info, None));
+    }
+    match link.ask(&Request::Ceilings, limit, cancel)? {
+        Reply::Ceilings { ceilings } => Ok((info, ceilings)),
+        Reply::Fault { fault } => Err(Failure::Protocol(fault.to_string())),
+        other => Err(Failure::Protocol(format!("ceilings were asked for, not {other:?}"))),
+    }
+}

@@ -1,0 +1,222 @@
+//! One problem: every implementation is made ready and checked, then they take turns in random
+//! order, then each is checked again.
+
+use super::{RunError, Runner};
+use crate::measure::{implausible, unusable};
+use crate::plan::{Group, Planned, Status};
+use crate::run::Observer;
+use crate::worker::{Failure, Reply, Request};
+use tilemark_core::Fault;
+use tilemark_core::generator::mix;
+use tilemark_core::record::{CaseResult, CodeReport, Outcome, Round, Timing, Verification};
+
+/// A case on its way to an outcome.
+struct Entrant<'p> {
+    planned: &'p Planned,
+    state: State,
+    code: Vec<CodeReport>,
+    wall_s: f64,
+    device_s: f64,
+}
+
+enum State {
+    /// Its answer was right; these rounds are behind it.
+    Running { verification: Verification, rounds: Vec<Round> },
+    /// It has its outcome.
+    Ended(Outcome),
+}
+
+impl Runner<'_> {
+    pub(super) fn group_with_retries(
+        &mut self,
+        group: &Group,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<CaseResult>, RunError> {
+        let mut results = self.group(group, observer)?;
+        for _ in 0..self.settings.retries {
+            if !results.iter().any(|result| worth_retrying(&result.outcome)) {
+                break;
+            }
+            results = self.group(group, observer)?;
+        }
+        Ok(results)
+    }
+
+    fn group(
+        &mut self,
+        group: &Group,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<CaseResult>, RunError> {
+        let mut entrants = Vec::with_capacity(group.cases.len());
+        for planned in &group.cases {
+            entrants.push(self.prepare(planned)?);
+        }
+        if !self.settings.verify_only {
+            self.rounds(&mut entrants, observer)?;
+        }
+        let mut results = Vec::with_capacity(entrants.len());
+        for entrant in entrants {
+            results.push(self.finish(group, entrant)?);
+        }
+        Ok(results)
+    }
+
+    fn prepare<'p>(&mut self, planned: &'p Planned) -> Result<Entrant<'p>, RunError> {
+        let start = self.clock.now();
+        let mut code = Vec::new();
+        let state = match &planned.status {
+            Status::Unsupported(reason) => {
+                State::Ended(Outcome::Unsupported { reason: reason.clone() })
+            }
+            Status::TooLarge { requested, available } => {
+                State::Ended(Outcome::OutOfMemory { requested: *requested, available: *available })
+            }
+            Status::Ready => {
+                let request = Request::Prepare {
+                    case: Box::new(planned.case.clone()),
+                    method: Box::new(self.settings.method.clone()),
+                    overrides: self.settings.overrides.clone(),
+                };
+                match self.ask(&planned.case, &request) {
+                    Ok(Reply::Ready { verification, code: compiled }) => {
+                        code = compiled;
+                        State::Running { verification, rounds: Vec::new() }
+                    }
+                    other => State::Ended(outcome(other)),
+                }
+            }
+        };
+        self.check_cancelled()?;
+        let wall_s = self.clock.now() - start;
+        Ok(Entrant { planned, state, code, wall_s, device_s: 0.0 })
+    }
+
+    fn rounds(
+        &mut self,
+        entrants: &mut [Entrant<'_>],
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let rounds = self.settings.method.rounds;
+        for index in 0..rounds {
+            for (order, at) in shuffled(entrants.len(), index).into_iter().enumerate() {
+                let entrant = &mut entrants[at];
+                if matches!(entrant.state, State::Running { .. }) {
+                    observer.turn(&entrant.planned.case, index, rounds);
+                    self.turn(entrant, index, order as u32);
+                    self.check_cancelled()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, entrant: &mut Entrant<'_>, index: u32, order: u32) {
+        let start = self.clock.now();
+        let reply = self.ask(&entrant.planned.case, &Request::Round { index, order });
+        let elapsed = self.clock.now() - start;
+        entrant.wall_s += elapsed;
+        entrant.device_s += elapsed;
+        match (reply, &mut entrant.state) {
+            (Ok(Reply::Round { round }), State::Running { rounds, .. }) => rounds.push(round),
+            (other, state) => *state = State::Ended(outcome(other)),
+        }
+    }
+
+    fn finish(&mut self, group: &Group, entrant: Entrant<'_>) -> Result<CaseResult, RunError> {
+        let Entrant { planned, state, code, mut wall_s, device_s } = entrant;
+        let start = self.clock.now();
+        let outcome = match state {
+            State::Ended(outcome) => outcome,
+            State::Running { verification, .. } if self.settings.verify_only => {
+                Outcome::Verified { verification }
+            }
+            State::Running { rounds, .. } => match self.ask(&planned.case, &Request::Finish) {
+                Ok(Reply::Finished { verification }) => {
+                    self.judge(group, verification, Timing { rounds })
+                }
+                other => outcome(other),
+            },
+        };
+        self.check_cancelled()?;
+        wall_s += self.clock.now() - start;
+        Ok(CaseResult {
+            case: planned.case.clone(),
+            standing: planned.standing,
+            outcome,
+            work: group.work.clone(),
+            code,
+            wall_s,
+            device_s,
+        })
+    }
+
+    /// Right answers can still have times that nobody should believe.
+    fn judge(&self, group: &Group, verification: Verification, timing: Timing) -> Outcome {
+        if let Some(reason) = unusable(&timing) {
+            return Outcome::Unusable { verification, timing, reason };
+        }
+        let info = self.infos.iter().find(|info| info.name == group.device);
+        if let (Some(info), Some(ceilings)) = (info, self.ceilings.get(&group.device)) {
+            let dtype = group.problem.dtype;
+            let method = &self.settings.method;
+            if let Some(reason) = implausible(&timing, &group.work, ceilings, dtype, info, method) {
+                return Outcome::Implausible { verification, timing, reason };
+            }
+        }
+        Outcome::Measured { verification, timing }
+    }
+}
+
+fn worth_retrying(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Crash { .. } | Outcome::Timeout { .. } | Outcome::Infra { .. })
+}
+
+/// What an answer other than the hoped-for one means.
+fn outcome(reply: Result<Reply, Failure>) -> Outcome {
+    match reply {
+        Ok(Reply::Rejected { verification, nonfinite: true, reason }) => {
+            Outcome::Nonfinite { verification, reason }
+        }
+        Ok(Reply::Rejected { verification, nonfinite: false, reason }) => {
+            Outcome::Incorrect { verification, reason }
+        }
+        Ok(Reply::Fault { fault }) => match fault {
+            Fault::OutOfMemory { requested, available } => {
+                Outcome::OutOfMemory { requested, available }
+            }
+            Fault::Compile { log } => Outcome::CompileError { log },
+            Fault::Unsupported { reason } => Outcome::Unsupported { reason },
+            Fault::Crash { message } => Outcome::Crash { message },
+            Fault::Infra { message } => Outcome::Infra { message },
+        },
+        Ok(other) => Outcome::Infra { message: format!("the worker answered {other:?}") },
+        Err(Failure::Died(message)) => Outcome::Crash { message },
+        Err(Failure::TimedOut { limit_s }) => Outcome::Timeout { limit_s },
+        Err(Failure::Protocol(message)) => Outcome::Infra { message },
+        Err(Failure::Cancelled) => Outcome::NotRun { reason: "interrupted".to_owned() },
+    }
+}
+
+/// A random order that depends on the round alone, so that a run can be repeated.
+fn shuffled(count: usize, round: u32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|at| mix(mix(u64::from(round)) ^ *at as u64));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_has_everyone_once_and_the_order_varies() {
+        let orders: Vec<_> = (0..7).map(|round| shuffled(3, round)).collect();
+        for order in &orders {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2]);
+        }
+        let firsts: std::collections::HashSet<_> = orders.iter().map(|order| order[0]).collect();
+        assert!(firsts.len() > 1, "the same implementation always went first: {orders:?}");
+    }
+}

@@ -1,0 +1,157 @@
+//! The worker's end: holds one device and at most one case that is ready.
+
+use super::{PROTOCOL, Reply, Request};
+use crate::catalog::Catalog;
+use crate::measure::{self, HostClock};
+use crate::tensors::{Placed, rotation_sets};
+use crate::validate::{Overrides, Rejection, Truth, verify};
+use std::io::{BufRead, Write};
+use std::sync::mpsc::{Receiver, channel};
+use tilemark_core::device::{Prepared, Program};
+use tilemark_core::method::Method;
+use tilemark_core::record::Verification;
+use tilemark_core::{Case, Device, Family, Fault};
+
+/// Answers requests from stdin on stdout until stdin ends.
+///
+/// When the engine is gone stdin ends, and the process exits even if its kernel never returns.
+pub fn serve(catalog: &Catalog, device: Result<Box<dyn Device>, Fault>) {
+    let mut device = match device {
+        Ok(device) => device,
+        Err(fault) => return send(&Reply::Fault { fault }),
+    };
+    send(&Reply::Hello { protocol: PROTOCOL, info: Box::new(device.info().clone()) });
+    let requests = requests();
+    let mut ready: Option<Ready> = None;
+    for request in requests {
+        let reply = answer(catalog, device.as_mut(), &mut ready, request);
+        send(&reply.unwrap_or_else(|fault| Reply::Fault { fault }));
+    }
+}
+
+/// A case that is ready to be timed.
+struct Ready {
+    family: &'static dyn Family,
+    case: Case,
+    method: Method,
+    overrides: Overrides,
+    placed: Placed,
+    sets: Vec<Prepared>,
+    truth: Truth,
+}
+
+fn answer(
+    catalog: &Catalog,
+    device: &mut dyn Device,
+    ready: &mut Option<Ready>,
+    request: Request,
+) -> Result<Reply, Fault> {
+    match request {
+        Request::Prepare { case, method, overrides } => {
+            if let Some(last) = ready.take() {
+                last.placed.release(device);
+            }
+            let next = prepare(catalog, device, *case, *method, overrides)?;
+            let reply = check(device, &next, |verification| Reply::Ready {
+                verification,
+                code: Vec::new(),
+            })?;
+            *ready = Some(next);
+            Ok(reply)
+        }
+        Request::Round { index, order } => {
+            let case = ready.as_ref().ok_or_else(nothing_ready)?;
+            let round =
+                measure::round(device, &case.sets, &case.method, &HostClock::new(), index, order)?;
+            Ok(Reply::Round { round })
+        }
+        Request::Finish => {
+            let case = ready.take().ok_or_else(nothing_ready)?;
+            let reply = check(device, &case, |verification| Reply::Finished { verification });
+            case.placed.release(device);
+            reply
+        }
+        Request::Ceilings => Ok(Reply::Ceilings { ceilings: device.ceilings()? }),
+    }
+}
+
+fn prepare(
+    catalog: &Catalog,
+    device: &mut dyn Device,
+    case: Case,
+    method: Method,
+    overrides: Overrides,
+) -> Result<Ready, Fault> {
+    let infra = |e: crate::catalog::UnknownName| Fault::Infra { message: e.to_string() };
+    let family = catalog.family(&case.problem.family).map_err(infra)?;
+    let implementation = catalog.implementation(family, &case.implementation).map_err(infra)?;
+    let tensors = family.tensors(&case.problem);
+    let sets = rotation_sets(&tensors, device.info(), method.cache);
+    let placed = Placed::new(device, &case.problem, tensors, sets)?;
+    let mut prepared = Vec::new();
+    for set in 0..placed.sets() {
+        prepared.push(device.prepare(&Program {
+            problem: &case.problem,
+            implementation: implementation.name,
+            code: &implementation.code,
+            tensors: placed.slices(set),
+        })?);
+    }
+    placed.poison_outputs(device)?;
+    for work in &prepared {
+        device.run(*work)?;
+    }
+    let truth = Truth::compute(family, &case.problem);
+    Ok(Ready { family, case, method, overrides, placed, sets: prepared, truth })
+}
+
+/// Checks what the last launch left in the first set of tensors.
+fn check(
+    device: &mut dyn Device,
+    ready: &Ready,
+    accepted: impl FnOnce(Verification) -> Reply,
+) -> Result<Reply, Fault> {
+    let Ready { family, case, placed, truth, overrides, .. } = ready;
+    let (verification, rejection) =
+        verify(device, *family, &case.problem, placed, 0, truth, overrides)?;
+    Ok(match rejection {
+        None => accepted(verification),
+        Some(rejection) => Reply::Rejected {
+            verification,
+            nonfinite: matches!(rejection, Rejection::Nonfinite { .. }),
+            reason: rejection.to_string(),
+        },
+    })
+}
+
+fn nothing_ready() -> Fault {
+    Fault::Infra { message: "no case is ready".to_owned() }
+}
+
+/// Reads requests on a thread of its own, so that the end of stdin ends the process at once.
+fn requests() -> Receiver<Request> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let sent = match serde_json::from_str(&line) {
+                Ok(request) => sender.send(request).is_ok(),
+                Err(e) => {
+                    eprintln!("no request: {e}: {line}");
+                    false
+                }
+            };
+            if !sent {
+                break;
+            }
+        }
+        std::process::exit(0);
+    });
+    receiver
+}
+
+fn send(reply: &Reply) {
+    let line = serde_json::to_string(reply).expect("a reply is plain data");
+    let mut stdout = std::io::stdout().lock();
+    // If nobody reads any more, stdin has ended too and this process is about to exit.
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
