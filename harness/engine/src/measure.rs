@@ -77,7 +77,7 @@ pub fn round(
     let mut taken: Vec<Sample> = Vec::new();
     let mut throttle = device.telemetry().throttle;
     let stop = loop {
-        let samples = stopping.next_batch(launches);
+        let samples = stopping.next_batch(clock.now() - start);
         let mut batch = device.time(&Batch { sets, cold, samples, launches })?;
         let now = device.telemetry().throttle;
         if now != throttle {
@@ -104,9 +104,10 @@ fn settle(
 ) -> Result<(), Fault> {
     let mut settling = Settling::new(method.settle_window_s, limit_s);
     let mut stopping = Stopping::new(method);
-    let mut last = clock.now();
+    let start = clock.now();
+    let mut last = start;
     while !settling.is_over() {
-        let samples = stopping.next_batch(launches);
+        let samples = stopping.next_batch(last - start);
         let cold = method.cache == Cache::Cold;
         let batch = device.time(&Batch { sets, cold, samples, launches })?;
         let seconds: Vec<f64> = batch.iter().map(|sample| sample.seconds).collect();

@@ -58,6 +58,24 @@ impl Memory {
         }
     }
 
+    /// Evicts every cache line of these tensors from every cache; false where this processor has
+    /// no instruction for that.
+    pub fn evict(&self, tensors: &[Slice]) -> bool {
+        for slice in tensors {
+            let Some(block) = self.blocks.get(&slice.buffer.id) else { continue };
+            let end = (slice.offset.0 + slice.bytes.0).min(block.layout.size() as u64);
+            // SAFETY: the range lies inside the block, which lives as long as `self`.
+            let line = |at: u64| unsafe { block.start.as_ptr().add(at as usize) };
+            for at in (slice.offset.0..end).step_by(CACHE_LINE) {
+                if !evict_line(line(at)) {
+                    return false;
+                }
+            }
+        }
+        finish_evictions();
+        true
+    }
+
     /// Lets `work` see the inputs and outputs of a case, each in the family's order.
     ///
     /// Refuses views that leave their buffer, or of which a writable one overlaps another.
@@ -91,6 +109,30 @@ impl Memory {
         Ok(())
     }
 }
+
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
+
+#[cfg(target_arch = "x86_64")]
+fn evict_line(address: *const u8) -> bool {
+    // SAFETY: the instruction is part of x86-64, and the address is inside a live allocation.
+    unsafe { std::arch::x86_64::_mm_clflush(address) };
+    true
+}
+
+#[cfg(target_arch = "x86_64")]
+fn finish_evictions() {
+    // SAFETY: the instruction is part of x86-64.
+    unsafe { std::arch::x86_64::_mm_mfence() };
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn evict_line(_address: *const u8) -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn finish_evictions() {}
 
 fn gone(buffer: Buffer) -> Fault {
     Fault::Infra { message: format!("buffer {} was released", buffer.id) }

@@ -10,8 +10,8 @@ const STABLE_ESTIMATES: usize = 64;
 /// How far they may differ, relative to their mean.
 const STABLE_DEVIATION: f64 = 0.05;
 
-/// Samples are asked for in batches of about this much kernel time, so that a GPU's queue is full
-/// and the rule is still consulted often.
+/// Samples are asked for in batches of about this much wall-clock time, so that a GPU's queue is
+/// full and the rule is still consulted often.
 const BATCH_SECONDS: f64 = 0.02;
 
 /// Most samples of one batch.
@@ -68,11 +68,12 @@ impl<'a> Stopping<'a> {
         self.is_stable().then_some(Stop::StableNoisy)
     }
 
-    /// How many samples to take next, given the launches of one sample.
-    pub fn next_batch(&self, launches: u32) -> u32 {
-        let seconds = self.mean * f64::from(launches);
-        let fitting = if seconds > 0.0 { BATCH_SECONDS / seconds } else { 1.0 };
-        let left = f64::from(self.method.max_samples) - self.samples.len() as f64;
+    /// How many samples to take next, where those before took `elapsed_s` of wall-clock time with
+    /// their flushes and launches.
+    pub fn next_batch(&self, elapsed_s: f64) -> u32 {
+        let taken = self.samples.len() as f64;
+        let fitting = if elapsed_s > 0.0 { BATCH_SECONDS * taken / elapsed_s } else { 1.0 };
+        let left = f64::from(self.method.max_samples) - taken;
         fitting.clamp(1.0, MOST_PER_BATCH).min(left.max(1.0)) as u32
     }
 

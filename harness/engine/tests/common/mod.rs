@@ -1,0 +1,160 @@
+//! A family for tests of the engine, which knows no kernel of the suite: row sums of squares.
+//!
+//! y[i] = Σⱼ x[i, j]², with one honest implementation and one for every way to fail.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use tilemark_core::family::{
+    About, Arithmetic, Code, HostFunction, Operand, Query, Readout, Standing, Tolerance, Work,
+};
+use tilemark_core::shape::{AxisDefault, AxisKind};
+use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Info, Problem, Tensor};
+use tilemark_engine::catalog::Catalog;
+
+pub struct SumOfSquares;
+
+pub static CATALOG: Catalog =
+    Catalog { families: &[&SumOfSquares], rivals: &[("sum_of_squares", &RIVAL)] };
+
+static ABOUT: About = About {
+    name: "sum_of_squares",
+    formula: "y[i] = Σⱼ x[i, j]²",
+    axes: &[
+        Axis {
+            name: "rows",
+            meaning: "rows",
+            kind: AxisKind::Integer { min: 1 },
+            default: AxisDefault::Required,
+        },
+        Axis {
+            name: "columns",
+            meaning: "columns",
+            kind: AxisKind::Integer { min: 1 },
+            default: AxisDefault::Integer(64),
+        },
+    ],
+    dtypes: &[Dtype::F32],
+    shapes: "smoke = [{ rows = [1, 131] }]",
+    cpu_rivals: "the same function under another name",
+};
+
+static IMPLEMENTATIONS: [Implementation; 8] = [
+    implementation("honest", honest),
+    implementation("aborts", |_, _, _| std::process::abort()),
+    implementation("spins", |_, _, _| {
+        loop {
+            std::hint::spin_loop();
+        }
+    }),
+    implementation("panics", |_, _, _| panic!("on purpose")),
+    implementation("leaves_nan", |problem, inputs, outputs| {
+        honest(problem, inputs, outputs);
+        outputs[0][..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    }),
+    implementation("is_wrong", |problem, inputs, outputs| {
+        honest(problem, inputs, outputs);
+        outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
+    }),
+    implementation("writes_nothing", |_, _, _| ()),
+    // Right once, wrong from the second call on: only a check after the timing sees it.
+    implementation("accumulates", |problem, inputs, outputs| {
+        let last = f32::from_le_bytes([outputs[0][0], outputs[0][1], outputs[0][2], outputs[0][3]]);
+        honest(problem, inputs, outputs);
+        if !last.is_nan() {
+            outputs[0][..4].copy_from_slice(&(last * 1.1).to_le_bytes());
+        }
+    }),
+];
+
+static RIVAL: Implementation =
+    Implementation { standing: Standing::Rival, ..implementation("rival", honest) };
+
+const fn implementation(name: &'static str, function: HostFunction) -> Implementation {
+    Implementation {
+        name,
+        idea: "a test",
+        standing: Standing::Candidate,
+        supports: runs_anywhere,
+        code: Code::Host(function),
+    }
+}
+
+fn runs_anywhere(_: &Problem, _: &Info) -> Result<(), String> {
+    Ok(())
+}
+
+fn honest(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
+    let columns = problem.shape.index("columns");
+    for (row, out) in outputs[0].chunks_exact_mut(4).enumerate() {
+        let squares = (0..columns).map(|j| Dtype::F32.decode(inputs[0], row * columns + j).powi(2));
+        out.copy_from_slice(&squares.sum::<f32>().to_le_bytes());
+    }
+}
+
+impl Family for SumOfSquares {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
+        let (rows, columns) = (problem.shape.integer("rows"), problem.shape.integer("columns"));
+        vec![
+            Tensor::input("x", &[rows, columns], Dtype::F32, 0.0, 1.0),
+            Tensor::output("y", &[rows], Dtype::F32, 1),
+        ]
+    }
+
+    fn work(&self, problem: &Problem) -> Work {
+        let elements = problem.shape.integer("rows") * problem.shape.integer("columns");
+        Work {
+            convention: Flops(2 * elements),
+            convention_name: "2·rows·columns",
+            executed: Flops(2 * elements),
+            least_bytes: Bytes(4 * elements + 4 * problem.shape.integer("rows")),
+        }
+    }
+
+    fn tolerance(&self, _: &Problem) -> Tolerance {
+        Tolerance { factor: 2.0, floor_relative: 1e-6, floor_absolute: 1e-4 }
+    }
+
+    fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
+        let columns = query.problem.shape.index("columns");
+        let x: &Operand = &query.operands[0];
+        let row = |row: &u64| {
+            let elements = (0..columns).map(|j| x.at(*row as usize * columns + j));
+            elements.fold(0.0, |sum, x| arithmetic.fused(sum, x, x))
+        };
+        query.rows.iter().map(row).collect()
+    }
+
+    fn implementations(&self) -> &'static [Implementation] {
+        &IMPLEMENTATIONS
+    }
+
+    /// The sum of all outputs against the sum of all squares: linear in x².
+    fn projection(
+        &self,
+        problem: &Problem,
+        operands: &[Operand],
+        output: &Readout<'_>,
+    ) -> Option<f64> {
+        let rows = problem.shape.index("rows");
+        let elements = rows * problem.shape.index("columns");
+        let expected: f64 = (0..elements).map(|i| operands[0].at(i).powi(2)).sum();
+        let found: f64 = (0..rows).map(|i| output.at(i)).sum();
+        Some((found - expected).abs() / (1e-6 * expected))
+    }
+}
+
+/// A problem of this many rows.
+pub fn problem(rows: u64) -> Problem {
+    use tilemark_core::{Distribution, Shape, Value};
+    let given = [("rows".to_owned(), Value::Integer(rows))];
+    Problem {
+        family: ABOUT.name.to_owned(),
+        shape: Shape::complete(&given, ABOUT.axes).expect("the shape is valid"),
+        dtype: Dtype::F32,
+        distribution: Distribution::Normal,
+        seed: 42,
+    }
+}

@@ -1,0 +1,114 @@
+//! Workers that fail, for real: this test binary is its own worker on the CPU device.
+//!
+//! Each failure becomes its case's outcome, and the cases beside it are measured all the same.
+
+mod common;
+
+use common::CATALOG;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tilemark_core::method::Method;
+use tilemark_core::record::{CaseResult, Outcome};
+use tilemark_core::{Case, Fault};
+use tilemark_engine::device;
+use tilemark_engine::measure::HostClock;
+use tilemark_engine::plan::{Plan, Selection};
+use tilemark_engine::run::{Observer, Runner, Settings};
+use tilemark_engine::suite::Suite;
+use tilemark_engine::validate::Overrides;
+use tilemark_engine::worker::{Launcher, serve};
+
+const SUITE: &str = r#"
+about = "a test"
+method = { preset = "quick", rounds = 2 }
+[[entry]]
+family = "sum_of_squares"
+shapes = [{ rows = 131 }]
+"#;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|first| first == "worker") {
+        let device = device::open(&arguments[3], None);
+        return serve(&CATALOG, device.map_err(|e| Fault::Infra { message: e.to_string() }));
+    }
+    let check = |implementation: &'static str, expected: fn(&Outcome) -> bool| {
+        Trial::test(implementation, move || check(implementation, expected))
+    };
+    let trials = vec![
+        check("honest", |outcome| matches!(outcome, Outcome::Measured { .. })),
+        check(
+            "aborts",
+            |outcome| matches!(outcome, Outcome::Crash { message } if message.contains("SIGABRT")),
+        ),
+        check("spins", |outcome| matches!(outcome, Outcome::Timeout { .. })),
+        check(
+            "panics",
+            |outcome| matches!(outcome, Outcome::Crash { message } if message.contains("on purpose")),
+        ),
+        check("leaves_nan", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
+        check("is_wrong", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
+        check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
+        check("accumulates", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Runs one implementation beside the rival.
+fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Failed> {
+    let results = run(implementation);
+    let of = |name: &str| results.iter().find(|result| result.case.implementation == name);
+    let (Some(failing), Some(rival)) = (of(implementation), of("rival")) else {
+        return Err(format!("two results were expected: {results:?}").into());
+    };
+    if !expected(&failing.outcome) {
+        return Err(format!("{implementation} ended as {:?}", failing.outcome).into());
+    }
+    if !matches!(rival.outcome, Outcome::Measured { .. }) {
+        return Err(format!("the rival beside it ended as {:?}", rival.outcome).into());
+    }
+    Ok(())
+}
+
+fn run(implementation: &str) -> Vec<CaseResult> {
+    let infos = [device::info("cpu").expect("there is always a CPU")];
+    let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
+    let only = vec![implementation.to_owned(), "rival".to_owned()];
+    let selection = Selection { only, ..Selection::default() };
+    let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
+    let launcher = Launcher {
+        program: std::env::current_exe().expect("this program has a file"),
+        arguments: vec!["worker".to_owned()],
+    };
+    let settings = Settings {
+        method: Method { ..suite.method.clone() },
+        overrides: Overrides::default(),
+        verify_only: false,
+        timeout: Duration::from_secs(2),
+        retries: 0,
+    };
+    let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
+    let mut results = Vec::new();
+    Runner::new(&launcher, &settings, &infos, &ceilings, &clock, &cancel)
+        .run(
+            &plan,
+            &|_| false,
+            &mut |group| {
+                results.extend(group);
+                Ok(())
+            },
+            &mut Silent,
+        )
+        .expect("nothing breaks the run off");
+    results
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
+    fn turn(&mut self, _: &Case, _: u32, _: u32) {}
+    fn case_ends(&mut self, _: &CaseResult) {}
+}
