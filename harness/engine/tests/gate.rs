@@ -26,7 +26,7 @@ impl Bench {
         let mut device = Cpu::new();
         let problem = problem(ROWS);
         let tensors = SumOfSquares.tensors(&problem);
-        let placed = Placed::new(&mut device, &problem, tensors, 1).unwrap();
+        let placed = Placed::new(&mut device, &problem, tensors, 1).expect("they fit");
         let truth = Truth::compute(&SumOfSquares, &problem);
         let mut bench = Bench { device, problem, placed, truth };
         bench.write(&bench.right());
@@ -44,7 +44,7 @@ impl Bench {
     fn write(&mut self, values: &[f32]) {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let Slice { buffer, offset, .. } = self.output();
-        self.device.upload(buffer, offset, &bytes).unwrap();
+        self.device.upload(buffer, offset, &bytes).expect("it fits");
     }
 
     fn verdict(&mut self) -> Option<Rejection> {
@@ -53,7 +53,9 @@ impl Bench {
 
     fn verdict_with(&mut self, overrides: &Overrides) -> Option<Rejection> {
         let Bench { device, problem, placed, truth } = self;
-        verify(device, &SumOfSquares, problem, placed, 0, truth, overrides).unwrap().1
+        verify(device, &SumOfSquares, problem, placed, 0, truth, overrides)
+            .expect("the CPU can be read")
+            .1
     }
 }
 

@@ -104,12 +104,14 @@ impl Family for SumOfSquares {
     }
 
     fn work(&self, problem: &Problem) -> Work {
-        let elements = problem.shape.integer("rows") * problem.shape.integer("columns");
+        let rows = problem.shape.integer("rows");
+        let elements = rows.saturating_mul(problem.shape.integer("columns"));
+        let flops = Flops(elements.saturating_mul(2));
         Work {
-            convention: Flops(2 * elements),
+            convention: flops,
             convention_name: "2·rows·columns",
-            executed: Flops(2 * elements),
-            least_bytes: Bytes(4 * elements + 4 * problem.shape.integer("rows")),
+            executed: flops,
+            least_bytes: Bytes(elements.saturating_add(rows).saturating_mul(4)),
         }
     }
 

@@ -1,0 +1,164 @@
+//! From a suite and flags to a plan, and every mistake on that way.
+
+mod common;
+
+use common::CATALOG;
+use tilemark_core::{Bytes, Dtype, Info};
+use tilemark_engine::axis::AxisValues;
+use tilemark_engine::device;
+use tilemark_engine::plan::{Plan, PlanError, Selection, Shard, Status};
+use tilemark_engine::suite::Suite;
+
+const SUITE: &str = r#"
+about = "a test"
+[[entry]]
+family = "sum_of_squares"
+shapes = "smoke"
+"#;
+
+fn cpu() -> Info {
+    device::info("cpu").expect("there is always a CPU")
+}
+
+fn plan_on(suite: &str, device: Info, selection: &Selection) -> Result<Plan, PlanError> {
+    let suite = Suite::parse("test.toml", suite).expect("the suite can be read");
+    Plan::make(&suite, &CATALOG, &[device], selection)
+}
+
+fn plan(selection: &Selection) -> Result<Plan, PlanError> {
+    plan_on(SUITE, cpu(), selection)
+}
+
+fn error(selection: &Selection) -> String {
+    plan(selection).expect_err("it is a mistake").to_string()
+}
+
+fn honest() -> Selection {
+    Selection { only: vec!["honest".into(), "rival".into()], ..Selection::default() }
+}
+
+fn ids(plan: &Plan) -> Vec<String> {
+    plan.cases().map(|planned| planned.case.id()).collect()
+}
+
+#[test]
+fn a_plan_has_every_implementation_of_every_problem() {
+    let plan = plan(&honest()).unwrap();
+    let expected = [
+        "sum_of_squares/f32/rows=1,columns=64/normal/42/honest@cpu",
+        "sum_of_squares/f32/rows=1,columns=64/normal/42/rival@cpu",
+        "sum_of_squares/f32/rows=131,columns=64/normal/42/honest@cpu",
+        "sum_of_squares/f32/rows=131,columns=64/normal/42/rival@cpu",
+    ];
+    assert_eq!(ids(&plan), expected);
+}
+
+#[test]
+fn an_axis_flag_replaces_the_suites_values_and_says_nothing_twice() {
+    let axes = vec![AxisValues::parse("rows=[5,6]").unwrap()];
+    let plan = plan(&Selection { axes, ..honest() }).unwrap();
+    assert_eq!(plan.groups.len(), 2);
+    assert!(ids(&plan)[0].contains("rows=5"));
+}
+
+#[test]
+fn a_glob_with_a_slash_selects_case_ids() {
+    let only = vec!["*/rows=131,*/honest@*".into()];
+    let plan = plan(&Selection { only, ..Selection::default() }).unwrap();
+    assert_eq!(ids(&plan), ["sum_of_squares/f32/rows=131,columns=64/normal/42/honest@cpu"]);
+}
+
+#[test]
+fn shards_share_the_plan_without_overlap() {
+    let whole = ids(&plan(&honest()).unwrap());
+    let mut parts = Vec::new();
+    for index in 1..=2 {
+        let shard = Some(Shard { index, count: 2 });
+        parts.extend(ids(&plan(&Selection { shard, ..honest() }).unwrap()));
+    }
+    parts.sort();
+    let mut sorted = whole;
+    sorted.sort();
+    assert_eq!(parts, sorted);
+    assert!("0/2".parse::<Shard>().is_err() && "3/2".parse::<Shard>().is_err());
+}
+
+#[test]
+fn the_plans_id_follows_its_cases() {
+    let id = |seed| plan(&Selection { seed, ..honest() }).unwrap().id();
+    assert_eq!(id(None), id(Some(42)));
+    assert_ne!(id(None), id(Some(43)));
+}
+
+#[test]
+fn a_mistake_in_a_flag_is_named_with_what_there_is() {
+    let families = vec!["gem".to_owned()];
+    assert_eq!(
+        error(&Selection { families, ..Selection::default() }),
+        "unknown family `gem`; known: sum_of_squares"
+    );
+    let axes = vec![AxisValues::parse("m=5").unwrap()];
+    assert_eq!(
+        error(&Selection { axes, ..Selection::default() }),
+        "axis m: family `sum_of_squares` has no such axis; its axes: rows, columns (select \
+         families with --op)"
+    );
+    let dtypes = vec![Dtype::Bf16];
+    assert_eq!(
+        error(&Selection { dtypes, ..Selection::default() }),
+        "--dtype bf16: no selected family is defined for it; `tilemark list` shows which are"
+    );
+}
+
+#[test]
+fn an_empty_selection_is_an_error() {
+    let only = vec!["cuda*".to_owned()];
+    let message = error(&Selection { only, ..Selection::default() });
+    assert_eq!(
+        message,
+        "the selection is empty: suite `test` has 18 cases, none of which matches --only 'cuda*' \
+         -d cpu"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_suite_is_named_with_its_line() {
+    let check = |entry: &str, expected: &str| {
+        let suite = format!("about = \"x\"\n[[entry]]\n{entry}\n");
+        let error = plan_on(&suite, cpu(), &Selection::default()).expect_err("it is a mistake");
+        assert_eq!(error.to_string(), expected);
+    };
+    check(
+        "family = \"gem\"\nshapes = \"smoke\"",
+        "test.toml:3: unknown family `gem`; known: sum_of_squares",
+    );
+    check(
+        "family = \"sum_of_squares\"\nshapes = \"huge\"",
+        "sum_of_squares/shapes.toml: no list `huge` of shapes; lists: smoke",
+    );
+    check(
+        "family = \"sum_of_squares\"\nshapes = [{ rows = 0 }]",
+        "test.toml:3: family `sum_of_squares`: axis `rows` takes a whole number of at least 1, \
+         not `0`",
+    );
+    check(
+        "family = \"sum_of_squares\"\nshapes = [{ rows = 1, m = 2 }]",
+        "test.toml:3: family `sum_of_squares`: no axis `m`; axes: rows, columns",
+    );
+    check(
+        "family = \"sum_of_squares\"\nshapes = [{ rows = 1 }]\ndtype = \"bf16\"",
+        "test.toml:3: family `sum_of_squares` has no dtype `bf16`; its dtypes: f32",
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_planned_as_too_large() {
+    let small = Info { memory: Bytes(10_000), ..cpu() };
+    let plan = plan_on(SUITE, small, &honest()).unwrap();
+    let status: Vec<_> = plan.cases().map(|planned| planned.status.clone()).collect();
+    assert_eq!(status[0], Status::Ready);
+    assert!(matches!(status[2], Status::TooLarge { available: Bytes(10_000), .. }));
+    let axes = vec![AxisValues::parse("rows=18446744073709551615").unwrap()];
+    let plan = plan_on(SUITE, cpu(), &Selection { axes, ..honest() }).unwrap();
+    assert!(plan.cases().all(|planned| matches!(planned.status, Status::TooLarge { .. })));
+}
