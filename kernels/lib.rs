@@ -2,7 +2,19 @@
 //!
 //! Nothing here knows a clock, a file or a device: a family says what is computed and how, as data.
 
+pub mod attention;
+pub mod gemm;
+pub mod rmsnorm;
+
+mod exactness;
+mod host;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use tilemark_core::Family;
 
 /// Every family, in the order in which lists show them.
-pub static FAMILIES: &[&dyn Family] = &[];
+pub static FAMILIES: &[&dyn Family] = &[&gemm::Gemm, &attention::Attention, &rmsnorm::RmsNorm];

@@ -1,0 +1,176 @@
+//! Softmax attention, forward: O = softmax(Q·Kᵀ/√d)·V, and the logarithm of the softmax's sums.
+//!
+//! Q and O are (B, H, N, D), K and V are (B, Hk, Nk, D), and query head h reads key head
+//! ⌊h·Hk/H⌋, so Hk = H is multi-head, Hk = 1 multi-query attention.
+//! Causal: query i sees key j where j − Nk ≤ i − N, so the last query sees every key, whatever the
+//! lengths. A query that sees no key has O = 0 and LSE = −∞; the gate takes an infinity of the
+//! truth's sign as right there, and nowhere else.
+//! Work: 4·D operations a pair of query and key, over each tensor read or written once: bound by
+//! arithmetic from a few hundred queries on. It must not know devices, clocks or who measures.
+
+mod cpu;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use crate::exactness::{deviation, unit_roundoff};
+use crate::host;
+use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
+use tilemark_core::shape::{AxisDefault, AxisKind};
+use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Shape, Tensor};
+
+/// The family.
+pub struct Attention;
+
+static ABOUT: About = About {
+    name: "attention",
+    formula: "O = softmax(Q·Kᵀ/√d)·V, LSE = ln Σ exp(Q·Kᵀ/√d)",
+    axes: &AXES,
+    dtypes: &[Dtype::F32, Dtype::Bf16, Dtype::F16],
+    shapes: include_str!("shapes.toml"),
+    cpu_rivals: "unfused, as composed of the `gemm` crate's products; no crate offers it fused",
+};
+
+static AXES: [Axis; 7] = [
+    size("b", "batch", AxisDefault::Required),
+    size("h", "query heads", AxisDefault::Required),
+    size("hk", "key and value heads, a divisor of h", AxisDefault::SameAs("h")),
+    size("n", "queries", AxisDefault::Required),
+    size("nk", "keys", AxisDefault::SameAs("n")),
+    size("d", "elements of a head", AxisDefault::Required),
+    Axis {
+        name: "causal",
+        meaning: "whether a query sees no later key; the ends are aligned",
+        kind: AxisKind::Flag,
+        default: AxisDefault::Flag(false),
+    },
+];
+
+const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -> Axis {
+    Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
+}
+
+static IMPLEMENTATIONS: [Implementation; 1] = [Implementation {
+    name: "cpu_naive",
+    idea: "the formula on one thread, a query at a time",
+    standing: Standing::Rung,
+    supports: host::any_on_host,
+    code: Code::Host(cpu::naive),
+}];
+
+/// The sizes of a problem.
+#[derive(Clone, Copy)]
+struct Sizes {
+    h: usize,
+    hk: usize,
+    n: usize,
+    nk: usize,
+    d: usize,
+    causal: bool,
+}
+
+impl Sizes {
+    fn of(problem: &Problem) -> Self {
+        let size = |axis| problem.shape.index(axis);
+        Sizes {
+            h: size("h"),
+            hk: size("hk"),
+            n: size("n"),
+            nk: size("nk"),
+            d: size("d"),
+            causal: problem.shape.flag("causal"),
+        }
+    }
+
+    /// How many keys query `i` sees; they are the first ones.
+    fn visible(self, i: usize) -> usize {
+        if self.causal { (i + 1 + self.nk).saturating_sub(self.n).min(self.nk) } else { self.nk }
+    }
+
+    /// Which of the B·Hk key heads the query head `head` of B·H reads.
+    fn key_head(self, head: usize) -> usize {
+        head / self.h * self.hk + head % self.h / (self.h / self.hk)
+    }
+
+    /// The factor on Q·Kᵀ.
+    fn scale(self) -> f64 {
+        1.0 / (self.d as f64).sqrt()
+    }
+}
+
+impl Family for Attention {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn check(&self, shape: &Shape) -> Result<(), String> {
+        let (h, hk) = (shape.integer("h"), shape.integer("hk"));
+        if h.is_multiple_of(hk) {
+            return Ok(());
+        }
+        Err(format!("axis `hk` must divide h = {h}, and {hk} does not"))
+    }
+
+    fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
+        let [b, h, hk, n, nk, d] =
+            ["b", "h", "hk", "n", "nk", "d"].map(|axis| problem.shape.integer(axis));
+        let dtype = problem.dtype;
+        vec![
+            Tensor::input("Q", &[b, h, n, d], dtype, 0.0, 1.0),
+            Tensor::input("K", &[b, hk, nk, d], dtype, 0.0, 1.0),
+            Tensor::input("V", &[b, hk, nk, d], dtype, 0.0, 1.0),
+            Tensor::output("O", &[b, h, n, d], dtype, d),
+            Tensor::output("LSE", &[b, h, n], Dtype::F32, 1),
+        ]
+    }
+
+    fn work(&self, problem: &Problem) -> Work {
+        let [b, h, hk, n, nk, d] =
+            ["b", "h", "hk", "n", "nk", "d"].map(|axis| problem.shape.integer(axis));
+        let full = 4 * b * h * n * nk * d;
+        let (convention, pairs) = if problem.shape.flag("causal") {
+            (full / 2, causal_pairs(n, nk))
+        } else {
+            (full, n * nk)
+        };
+        let elements = 2 * b * d * (h * n + hk * nk);
+        Work {
+            convention: Flops(convention),
+            convention_name: "4·b·h·n·nk·d, halved if causal",
+            executed: Flops(4 * b * h * pairs * d),
+            least_bytes: Bytes(elements * problem.dtype.size() + 4 * b * h * n),
+        }
+    }
+
+    /// An element of O is a mean of about Nk/e elements of V. It carries the rounding of P and its
+    /// own, half a unit in the last place, and that of the f32 sums and the exponential, a few units
+    /// of f32: the floors are one such error. LSE, of order ln Nk, adds a few units of f32 of its own.
+    fn tolerance(&self, problem: &Problem) -> Tolerance {
+        let keys = problem.shape.integer("nk") as f64;
+        let element =
+            deviation(problem.distribution) / (keys / std::f64::consts::E).max(1.0).sqrt();
+        let stored = if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) };
+        let rounding = 8.0 * unit_roundoff(Dtype::F32) + stored / 2.0;
+        let logarithm = 4.0 * unit_roundoff(Dtype::F32) * (1.0 + keys.ln());
+        Tolerance {
+            factor: 2.0,
+            floor_relative: rounding,
+            floor_absolute: rounding * element + logarithm,
+        }
+    }
+
+    fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
+        reference::truth(query, arithmetic)
+    }
+
+    fn implementations(&self) -> &'static [Implementation] {
+        &IMPLEMENTATIONS
+    }
+}
+
+/// How many pairs of query and key are seen when the ends of both are aligned.
+fn causal_pairs(n: u64, nk: u64) -> u64 {
+    let seeing = n.min(nk);
+    // The last query sees nk keys, the one before nk − 1, and so on.
+    seeing * nk - seeing * (seeing - 1) / 2
+}

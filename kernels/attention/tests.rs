@@ -1,0 +1,135 @@
+//! Properties of attention that hold for every implementation, and of its truth.
+
+use super::Attention;
+use crate::testing::{Trial, check_agrees};
+use tilemark_core::family::Arithmetic;
+use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
+
+const CROOKED: [&str; 8] = [
+    "b=1,h=1,n=1,d=1",
+    "b=1,h=1,n=1,nk=131,d=64",
+    "b=2,h=3,n=17,d=5",
+    "b=1,h=4,hk=2,n=33,nk=65,d=72",
+    "b=1,h=2,n=65,nk=65,d=64,causal=true",
+    "b=1,h=2,n=19,nk=67,d=40,causal=true",
+    "b=2,h=2,hk=1,n=67,nk=19,d=16,causal=true",
+    "b=1,h=1,n=67,nk=1,d=33,causal=true",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in Attention.implementations() {
+        check_agrees(&Attention, implementation, &CROOKED);
+    }
+}
+
+#[test]
+fn the_truth_is_the_softmax_of_two_scores() {
+    let trial = Trial::new(&Attention, "b=1,h=1,n=1,nk=2,d=1", Dtype::F16);
+    let [q, k0, k1, v0, v1] =
+        [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)].map(|(tensor, at)| trial.operands[tensor].at(at));
+    let (e0, e1) = ((q * k0).exp(), (q * k1).exp());
+    let truth = trial.truth(Arithmetic::Exact);
+    assert!((truth[0][0] - (e0 * v0 + e1 * v1) / (e0 + e1)).abs() < 1e-14);
+    assert!((truth[1][0] - (e0 + e1).ln()).abs() < 1e-14);
+}
+
+#[test]
+fn weights_of_the_values_sum_to_one() {
+    for causal in [false, true] {
+        let shape = format!("b=1,h=2,n=37,nk=67,d=8,causal={causal}");
+        let trial = Trial::new(&Attention, &shape, Dtype::F32);
+        let mut inputs = trial.inputs();
+        inputs[2].fill(1.0);
+        for implementation in Attention.implementations() {
+            let outputs = trial.run(implementation, &inputs);
+            let worst = outputs[0].iter().map(|o| (o - 1.0).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-6, "`{}` {shape}: off by {worst}", implementation.name);
+        }
+    }
+}
+
+#[test]
+fn a_causal_query_ignores_later_keys() {
+    let trial = Trial::new(&Attention, "b=1,h=1,n=40,nk=70,d=8,causal=true", Dtype::F32);
+    let mut later = trial.inputs();
+    // Query 20 sees keys up to 50.
+    for tensor in [1, 2] {
+        later[tensor][51 * 8..].fill(f32::NAN);
+    }
+    for implementation in Attention.implementations() {
+        let whole = trial.run(implementation, &trial.inputs());
+        let cut = trial.run(implementation, &later);
+        assert_eq!(whole[0][..21 * 8], cut[0][..21 * 8], "`{}`", implementation.name);
+        assert_eq!(whole[1][..21], cut[1][..21], "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn queries_that_see_nothing_give_zero_and_minus_infinity() {
+    let trial = Trial::new(&Attention, "b=1,h=1,n=7,nk=3,d=2,causal=true", Dtype::Bf16);
+    let truth = trial.truth(Arithmetic::Exact);
+    assert_eq!(truth[0][..4 * 2], [0.0; 8]);
+    assert_eq!(truth[1][..4], [f64::NEG_INFINITY; 4]);
+    assert!(truth[1][4..].iter().all(|lse| lse.is_finite()));
+    for implementation in Attention.implementations() {
+        let outputs = trial.run(implementation, &trial.inputs());
+        assert_eq!(outputs[0][..4 * 2], [0.0; 8], "`{}`", implementation.name);
+        assert_eq!(outputs[1][..4], [f32::NEG_INFINITY; 4], "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn grouped_queries_are_multi_head_with_repeated_keys() {
+    let grouped = Trial::new(&Attention, "b=2,h=4,hk=2,n=9,nk=21,d=8", Dtype::F32);
+    let full = Trial::new(&Attention, "b=2,h=4,n=9,nk=21,d=8", Dtype::F32);
+    let mut inputs = grouped.inputs();
+    for tensor in [1, 2] {
+        let heads = inputs[tensor].chunks_exact(21 * 8);
+        inputs[tensor] = heads.flat_map(|head| [head, head].concat()).collect();
+    }
+    for implementation in Attention.implementations() {
+        let expected = full.run(implementation, &inputs);
+        let found = grouped.run(implementation, &grouped.inputs());
+        assert_eq!(found, expected, "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn large_scores_do_not_overflow() {
+    let trial = Trial::new(&Attention, "b=1,h=1,n=5,nk=67,d=16", Dtype::F32);
+    let mut inputs = trial.inputs();
+    inputs[0].iter_mut().for_each(|q| *q *= 1e4);
+    for implementation in Attention.implementations() {
+        let outputs = trial.run(implementation, &inputs);
+        let finite = outputs.iter().flatten().all(|value| value.is_finite());
+        assert!(finite, "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn work_is_halved_by_convention_and_counted_by_pairs() {
+    let work = |shape: &str| {
+        let work = Attention.work(&Trial::new(&Attention, shape, Dtype::Bf16).problem);
+        (work.convention, work.executed, work.least_bytes)
+    };
+    let bytes = |keys: u64| Bytes(2 * 2 * 8 * (4 * 6 + 2 * keys) + 4 * 4 * 6);
+    let shape = "b=1,h=4,hk=2,n=6,d=8";
+    assert_eq!(work(shape), (Flops(4 * 4 * 36 * 8), Flops(4 * 4 * 36 * 8), bytes(6)));
+    // 1 + 2 + … + 6 pairs.
+    let causal = format!("{shape},causal=true");
+    assert_eq!(work(&causal), (Flops(2 * 4 * 36 * 8), Flops(4 * 4 * 21 * 8), bytes(6)));
+    // 5 + 6 + … + 10 pairs, and 1 + 2 + 3 of queries of which three see nothing.
+    let causal = |keys| format!("{shape},nk={keys},causal=true");
+    assert_eq!(work(&causal(10)), (Flops(2 * 4 * 60 * 8), Flops(4 * 4 * 45 * 8), bytes(10)));
+    assert_eq!(work(&causal(3)), (Flops(2 * 4 * 18 * 8), Flops(4 * 4 * 6 * 8), bytes(3)));
+}
+
+#[test]
+fn key_heads_must_divide_query_heads() {
+    let given = [("b", 1), ("h", 6), ("hk", 4), ("n", 1), ("d", 1)]
+        .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
+    let shape = Shape::complete(&given, Attention.about().axes).unwrap();
+    let refused = Err("axis `hk` must divide h = 6, and 4 does not".to_owned());
+    assert_eq!(Attention.check(&shape), refused);
+}

@@ -1,0 +1,88 @@
+//! Properties of the matrix product that hold for every implementation, and of its checks.
+
+use super::Gemm;
+use crate::testing::{Trial, check_agrees};
+use tilemark_core::family::{Arithmetic, Readout};
+use tilemark_core::{Bytes, Dtype, Family, Flops};
+
+const CROOKED: [&str; 8] = [
+    "m=1,n=1,k=1",
+    "m=1,n=67,k=31",
+    "m=67,n=1,k=31",
+    "m=13,n=33,k=1",
+    "m=17,n=65,k=127",
+    "m=17,n=65,k=127,layout=nt",
+    "m=49,n=97,k=257",
+    "m=49,n=97,k=257,layout=nt",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in Gemm.implementations() {
+        check_agrees(&Gemm, implementation, &CROOKED);
+    }
+}
+
+#[test]
+fn the_truth_is_the_sum_of_products() {
+    let trial = Trial::new(&Gemm, "m=2,n=2,k=2", Dtype::Bf16);
+    let [a, b] = [0, 1].map(|idx| [0, 1, 2, 3].map(|at| trial.operands[idx].at(at)));
+    let expected = [
+        a[0] * b[0] + a[1] * b[2],
+        a[0] * b[1] + a[1] * b[3],
+        a[2] * b[0] + a[3] * b[2],
+        a[2] * b[1] + a[3] * b[3],
+    ];
+    assert_eq!(trial.truth(Arithmetic::Exact), [expected]);
+}
+
+#[test]
+fn a_product_with_the_identity_is_the_other_operand() {
+    for layout in ["nn", "nt"] {
+        let trial = Trial::new(&Gemm, &format!("m=19,n=37,k=37,layout={layout}"), Dtype::F16);
+        let mut inputs = trial.inputs();
+        inputs[1] = (0..37 * 37).map(|at| if at % 38 == 0 { 1.0 } else { 0.0 }).collect();
+        for implementation in Gemm.implementations() {
+            let outputs = trial.run(implementation, &inputs);
+            assert_eq!(outputs[0], inputs[0], "`{}` {layout}", implementation.name);
+        }
+    }
+}
+
+#[test]
+fn the_projection_passes_right_answers_and_no_others() {
+    for dtype in Gemm.about().dtypes {
+        for shape in ["m=1,n=1,k=1", "m=17,n=65,k=127", "m=17,n=65,k=127,layout=nt"] {
+            let trial = Trial::new(&Gemm, shape, *dtype);
+            let right: Vec<f32> =
+                trial.truth(Arithmetic::Working)[0].iter().map(|v| *v as f32).collect();
+            let id = trial.problem.id();
+            assert!(figure(&trial, &right) <= 1.0, "{id}: {}", figure(&trial, &right));
+
+            let zeros = vec![0.0; right.len()];
+            assert!(figure(&trial, &zeros) > 1.0, "{id}: all zeros");
+            let last = right.len() - 1;
+            for wrong in [0.0, f32::NAN, f32::INFINITY] {
+                let mut outputs = right.clone();
+                outputs[last] = wrong;
+                assert!(figure(&trial, &outputs) > 1.0, "{id}: {} → {wrong}", right[last]);
+            }
+        }
+    }
+}
+
+fn figure(trial: &Trial, values: &[f32]) -> f64 {
+    let dtype = trial.problem.dtype;
+    let mut bytes = vec![0; values.len() * dtype.size() as usize];
+    dtype.encode(values, &mut bytes);
+    let readout = Readout { output: 2, dtype, bytes: &bytes };
+    Gemm.projection(&trial.problem, &trial.operands, &readout).unwrap()
+}
+
+#[test]
+fn work_counts_products_sums_and_each_element_once() {
+    let work = Gemm.work(&Trial::new(&Gemm, "m=3,n=5,k=7", Dtype::Bf16).problem);
+    assert_eq!(work.convention, Flops(210));
+    assert_eq!(work.executed, Flops(210));
+    assert_eq!(work.least_bytes, Bytes(2 * (21 + 35 + 15)));
+}

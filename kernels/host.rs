@@ -1,0 +1,89 @@
+//! What the implementations on a host share: elements of any type as `f32`, and who may run.
+//!
+//! It knows element types and the host's vectors, and no family.
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use tilemark_core::{Dtype, Info, Problem};
+
+/// `supports` of an implementation that covers every problem of its family, on a host.
+pub fn any_on_host(_problem: &Problem, info: &Info) -> Result<(), String> {
+    if info.vendor.runs_host_code() {
+        return Ok(());
+    }
+    Err(format!("a function on the host, and {} does not run those", info.name))
+}
+
+/// A tensor that is read: its bytes, and what they mean.
+#[derive(Clone, Copy)]
+pub struct Elements<'a> {
+    dtype: Dtype,
+    bytes: &'a [u8],
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of `dtype` in `bytes`.
+    pub fn new(dtype: Dtype, bytes: &'a [u8]) -> Self {
+        Elements { dtype, bytes }
+    }
+
+    /// All of them.
+    pub fn to_vec(self) -> Vec<f32> {
+        let mut values = vec![0.0; self.bytes.len() / self.dtype.size() as usize];
+        self.widen(0, &mut values);
+        values
+    }
+
+    /// Those from `start` on, as many as `into` holds.
+    pub fn widen(self, start: usize, into: &mut [f32]) {
+        let size = self.dtype.size() as usize;
+        let bytes = &self.bytes[start * size..(start + into.len()) * size];
+        match self.dtype {
+            Dtype::F32 => into.copy_from_slice(bytemuck::cast_slice(bytes)),
+            Dtype::Bf16 => bytemuck::cast_slice::<_, bf16>(bytes).convert_to_f32_slice(into),
+            Dtype::F16 => bytemuck::cast_slice::<_, f16>(bytes).convert_to_f32_slice(into),
+            Dtype::E4m3 => {
+                for (idx, value) in into.iter_mut().enumerate() {
+                    *value = self.dtype.decode(bytes, idx);
+                }
+            }
+        }
+    }
+}
+
+/// Rounds `values` to `dtype` and stores them, filling `into`.
+pub fn narrow(dtype: Dtype, values: &[f32], into: &mut [u8]) {
+    match dtype {
+        Dtype::F32 => bytemuck::cast_slice_mut(into).copy_from_slice(values),
+        Dtype::Bf16 => {
+            bytemuck::cast_slice_mut::<_, bf16>(into).convert_from_f32_slice(values);
+        }
+        Dtype::F16 => bytemuck::cast_slice_mut::<_, f16>(into).convert_from_f32_slice(values),
+        Dtype::E4m3 => dtype.encode(values, into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_widen_and_narrow_as_the_dtype_defines_them() {
+        let values: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.37).collect();
+        for dtype in Dtype::ALL {
+            let mut expected = vec![0; values.len() * dtype.size() as usize];
+            dtype.encode(&values, &mut expected);
+            let mut backing = vec![0u64; values.len()];
+            let stored = &mut bytemuck::cast_slice_mut(&mut backing)[..expected.len()];
+            narrow(dtype, &values, stored);
+            assert_eq!(stored, expected, "{dtype}");
+
+            let rounded: Vec<f32> = values.iter().map(|v| dtype.round(*v)).collect();
+            let elements = Elements::new(dtype, stored);
+            assert_eq!(elements.to_vec(), rounded, "{dtype}");
+            let mut middle = [0.0; 5];
+            elements.widen(11, &mut middle);
+            assert_eq!(middle, rounded[11..16], "{dtype}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Properties of the normalisation that hold for every implementation, and of its truth.
+
+use super::{EPSILON, RmsNorm};
+use crate::testing::{Trial, check_agrees};
+use tilemark_core::family::Arithmetic;
+use tilemark_core::{Bytes, Dtype, Family, Flops};
+
+const CROOKED: [&str; 6] = [
+    "rows=1,hidden=1",
+    "rows=1,hidden=1,residual=true",
+    "rows=3,hidden=1023",
+    "rows=3,hidden=1023,residual=true",
+    "rows=67,hidden=65,residual=true",
+    "rows=2,hidden=4097",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in RmsNorm.implementations() {
+        check_agrees(&RmsNorm, implementation, &CROOKED);
+    }
+}
+
+#[test]
+fn the_truth_is_the_row_over_its_root_mean_square() {
+    let trial = Trial::new(&RmsNorm, "rows=1,hidden=2,residual=true", Dtype::F32);
+    let [x, residual, w] = [0, 1, 2].map(|tensor| [0, 1].map(|at| trial.operands[tensor].at(at)));
+    let r = [x[0] + residual[0], x[1] + residual[1]];
+    let root = ((r[0] * r[0] + r[1] * r[1]) / 2.0 + EPSILON).sqrt();
+    let truth = trial.truth(Arithmetic::Exact);
+    for j in 0..2 {
+        assert!((truth[0][j] - r[j] / root * w[j]).abs() < 1e-14);
+        assert_eq!(truth[1][j], r[j]);
+    }
+}
+
+#[test]
+fn a_larger_row_has_the_same_direction() {
+    let trial = Trial::new(&RmsNorm, "rows=5,hidden=131", Dtype::F32);
+    let mut larger = trial.inputs();
+    larger[0].iter_mut().for_each(|x| *x *= 1024.0);
+    for implementation in RmsNorm.implementations() {
+        let outputs = trial.run(implementation, &trial.inputs());
+        let scaled = trial.run(implementation, &larger);
+        for (y, scaled) in outputs[0].iter().zip(&scaled[0]) {
+            // ε is 10⁻⁶ of the mean square.
+            assert!((y - scaled).abs() < 2e-6 * y.abs(), "`{}`", implementation.name);
+        }
+    }
+}
+
+#[test]
+fn a_row_of_zeros_stays_zero() {
+    let trial = Trial::new(&RmsNorm, "rows=3,hidden=33", Dtype::F16);
+    let mut inputs = trial.inputs();
+    inputs[0][33..66].fill(0.0);
+    for implementation in RmsNorm.implementations() {
+        let outputs = trial.run(implementation, &inputs);
+        assert_eq!(outputs[0][33..66], [0.0; 33], "`{}`", implementation.name);
+        assert_ne!(outputs[0][..33], [0.0; 33], "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn work_counts_each_tensor_once() {
+    let work = |shape| {
+        let work = RmsNorm.work(&Trial::new(&RmsNorm, shape, Dtype::Bf16).problem);
+        (work.convention, work.least_bytes)
+    };
+    assert_eq!(work("rows=3,hidden=5"), (Flops(60), Bytes(2 * (2 * 15 + 5))));
+    assert_eq!(work("rows=3,hidden=5,residual=true"), (Flops(75), Bytes(2 * (4 * 15 + 5))));
+}
