@@ -122,6 +122,46 @@ pub fn significant(value: f64) -> String {
     }
 }
 
+/// The label of an axis: at most three digits, no trailing zeros: `50 µs`, `2.5 G`, `0`.
+pub fn tick(value: f64, unit: &str) -> String {
+    const PREFIXES: [&str; 9] = ["n", "µ", "m", "", "k", "M", "G", "T", "P"];
+    let mut scaled = value;
+    let mut step = 3;
+    while scaled != 0.0 && scaled.abs() < 0.9995 && step > 0 {
+        scaled *= 1000.0;
+        step -= 1;
+    }
+    while scaled.abs() >= 999.5 && step + 1 < PREFIXES.len() {
+        scaled /= 1000.0;
+        step += 1;
+    }
+    format!("{} {}{unit}", trimmed(scaled), PREFIXES[step]).trim_end().to_owned()
+}
+
+/// A share as a percentage: `63.1 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", trimmed(share * 100.0))
+}
+
+/// How many times as much: `1.31×`.
+pub fn times(ratio: f64) -> String {
+    format!("{}×", significant(ratio))
+}
+
+/// A figure that may be very small, such as an error: `3.2e-3`.
+pub fn scientific(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") }
+}
+
+fn trimmed(value: f64) -> String {
+    let text = significant(value);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +177,24 @@ mod tests {
         assert_eq!(shown(&Bytes(3 << 30)), "3.00 GiB");
         assert_eq!(shown(&Flops(2_000_000).per(Seconds(1e-6))), "2.00 TFLOP/s");
         assert_eq!(shown(&Bytes(4_250_000_000_000).per(Seconds(1.0))), "4.25 TB/s");
+    }
+
+    #[test]
+    fn a_label_of_an_axis_has_no_digit_too_many() {
+        assert_eq!(tick(0.0, "s"), "0 s");
+        assert_eq!(tick(5e-5, "s"), "50 µs");
+        assert_eq!(tick(1e-3, "s"), "1 ms");
+        assert_eq!(tick(2.5e9, ""), "2.5 G");
+        assert_eq!(tick(9.999e11, ""), "1 T");
+        assert_eq!(tick(100.0, ""), "100");
+    }
+
+    #[test]
+    fn shares_ratios_and_errors_have_their_own_form() {
+        assert_eq!(percent(0.5), "50 %");
+        assert_eq!(percent(0.0625), "6.25 %");
+        assert_eq!(times(1.3149), "1.31×");
+        assert_eq!(scientific(0.00321), "3.2e-3");
+        assert_eq!(scientific(0.0), "0");
     }
 }
