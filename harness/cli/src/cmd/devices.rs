@@ -1,0 +1,37 @@
+//! `devices`: who could run a case here.
+
+use crate::args::DevicesArgs;
+use crate::exit::Exit;
+use crate::output;
+use tilemark_engine::device;
+
+/// Lists the devices.
+pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
+    let listings = device::list();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&listings)?);
+        return Ok(Exit::Ok);
+    }
+    let mut table = output::table(&["device", "model", "arch", "memory", "units", "note"]);
+    for listing in &listings {
+        match &listing.found {
+            Ok(info) => table.add_row([
+                info.name.clone(),
+                info.model.clone(),
+                info.arch.clone(),
+                info.memory.to_string(),
+                info.units.to_string(),
+                listing.note.clone(),
+            ]),
+            Err(why) => {
+                let absent = ["–".to_owned(), String::new(), String::new(), String::new()];
+                let mut row = vec![listing.name.clone()];
+                row.extend(absent);
+                row.push(format!("not found: {why}"));
+                table.add_row(row)
+            }
+        };
+    }
+    println!("{table}");
+    Ok(Exit::Ok)
+}

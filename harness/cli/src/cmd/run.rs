@@ -1,0 +1,215 @@
+//! `run` and `verify`: from a suite to a run folder, its tables and its page.
+
+pub mod folder;
+pub mod judge;
+
+use crate::args::{RunArgs, SelectionArgs};
+use crate::catalog::{self, CATALOG};
+use crate::exit::{Exit, UsageError};
+use crate::output::{self, Progress};
+use anyhow::Context;
+use folder::Folder;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tilemark_core::method::Method;
+use tilemark_core::record::{CaseResult, Ceilings, End, Environment, Line, Run};
+use tilemark_core::summary::RunSummary;
+use tilemark_core::{Case, Info};
+use tilemark_engine::axis::AxisValues;
+use tilemark_engine::measure::HostClock;
+use tilemark_engine::plan::{Plan, Selection};
+use tilemark_engine::run::{RunError, Runner, Settings, describe};
+use tilemark_engine::suite::Suite;
+use tilemark_engine::validate::Overrides;
+use tilemark_engine::worker::Launcher;
+use tilemark_engine::{compare, device, host, method_id, store, summarise};
+
+/// Runs a suite; with `verify_only` it checks answers and times nothing.
+pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
+    let mut suite = catalog::suite(&args.suite)?;
+    suite.method = method(args, &suite);
+    let selection = selection(&args.selection);
+    let infos = devices(args)?;
+    let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
+    if args.dry_run {
+        output::plan(&plan);
+        return Ok(Exit::Ok);
+    }
+    let baseline =
+        args.baseline.as_deref().map(|name| folder::find(&args.folder.output, name)).transpose()?;
+    let mut folder = Folder::open(args, &header(args, &suite, &plan, verify_only))?;
+    let interrupted = carry_out(args, &suite, &plan, &infos, &mut folder, verify_only)?;
+    let mut summary = folder.close(interrupted)?;
+    if let Some(baseline) = &baseline {
+        let recording = store::read(folder.path())?;
+        summary.against = Some(compare::compare(&recording, &store::read(baseline)?));
+    }
+    present(args, &summary, folder.path())?;
+    let exit = if interrupted { Exit::Interrupted } else { judge::exit(args, &summary) };
+    output::status(exit, folder.path());
+    Ok(exit)
+}
+
+/// Prints the tables and writes the reports; the page's path is the last thing a person reads.
+fn present(args: &RunArgs, summary: &RunSummary, folder: &Path) -> anyhow::Result<()> {
+    store::write_tables(folder, summary)?;
+    output::results(summary);
+    if let Some(against) = &summary.against {
+        output::comparison(against);
+    }
+    super::report::write_asked(&args.outputs, summary)?;
+    super::report::write_page(folder, summary)
+}
+
+/// Everything that touches a device; true if the user broke it off.
+fn carry_out(
+    args: &RunArgs,
+    suite: &Suite,
+    plan: &Plan,
+    infos: &[Info],
+    folder: &mut Folder,
+    verify_only: bool,
+) -> anyhow::Result<bool> {
+    let cancel = cancel_on_ctrl_c()?;
+    let launcher = launcher(args)?;
+    let settings = Settings {
+        method: suite.method.clone(),
+        overrides: Overrides { rtol: args.rtol, atol: args.atol },
+        verify_only,
+        timeout: Duration::from_secs_f64(args.timeout),
+        retries: args.retries,
+    };
+    let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();
+    let ceilings = environments(&launcher, infos, plan, &settings, &cancel, folder)?;
+    let clock = HostClock::new();
+    let mut progress = Progress::new(plan.cases().count());
+    let is_done = |case: &Case| done.contains(&case.id());
+    let mut sink = |results: Vec<CaseResult>| folder.append(&Line::Results(results));
+    let ran = Runner::new(&launcher, &settings, infos, &ceilings, &clock, &cancel).run(
+        plan,
+        &is_done,
+        &mut sink,
+        &mut progress,
+    );
+    match ran {
+        Ok(()) => Ok(false),
+        Err(RunError::Interrupted) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Records what each device of the plan is, and gives its ceilings where they could be measured.
+fn environments(
+    launcher: &Launcher,
+    infos: &[Info],
+    plan: &Plan,
+    settings: &Settings,
+    cancel: &AtomicBool,
+    folder: &mut Folder,
+) -> anyhow::Result<HashMap<String, Ceilings>> {
+    let mut known = HashMap::new();
+    for info in infos.iter().filter(|info| plan.groups.iter().any(|g| g.device == info.name)) {
+        let with_ceilings = !settings.verify_only;
+        let described = describe(launcher, &info.name, with_ceilings, settings.timeout, cancel);
+        let (device, ceilings) = described.unwrap_or_else(|failure| {
+            tracing::warn!("{}: no ceilings: {failure}", info.name);
+            (info.clone(), None)
+        });
+        known.extend(ceilings.clone().map(|ceilings| (info.name.clone(), ceilings)));
+        folder.append(&Line::Environment(Box::new(Environment {
+            device,
+            ceilings,
+            host: host::host(),
+            libraries: Vec::new(),
+        })))?;
+    }
+    Ok(known)
+}
+
+fn header(args: &RunArgs, suite: &Suite, plan: &Plan, verify_only: bool) -> Run {
+    Run {
+        format: tilemark_core::record::FORMAT,
+        id: uuid::Uuid::now_v7().to_string(),
+        started: now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("TILEMARK_COMMIT").map(str::to_owned),
+        argv: std::env::args().collect(),
+        suite: suite.name.clone(),
+        method_id: method_id(&suite.method),
+        method: suite.method.clone(),
+        verify_only,
+        expected_cases: plan.cases().count() as u64,
+        plan_id: plan.id(),
+        tags: args.folder.tags.clone(),
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn end(finished_cases: usize, interrupted: bool) -> End {
+    End { ended: now(), finished_cases: finished_cases as u64, interrupted }
+}
+
+fn method(args: &RunArgs, suite: &Suite) -> Method {
+    let mut method = if args.method.quick { Method::quick() } else { suite.method.clone() };
+    method.regime = args.method.regime.unwrap_or(method.regime);
+    method.cache = args.method.cache.unwrap_or(method.cache);
+    method.rounds = args.method.rounds.unwrap_or(method.rounds);
+    method
+}
+
+fn selection(args: &SelectionArgs) -> Selection {
+    let short = [("m", args.m), ("n", args.n), ("k", args.k)];
+    let short = short.iter().filter_map(|(axis, n)| n.map(|n| AxisValues::single(axis, n)));
+    Selection {
+        families: args.families.clone(),
+        only: args.only.clone(),
+        skip: args.skip.clone(),
+        axes: args.axes.iter().cloned().chain(short).collect(),
+        dtypes: args.dtypes.clone(),
+        distributions: args.distributions.clone(),
+        seed: args.seed,
+        shard: args.shard,
+    }
+}
+
+fn devices(args: &RunArgs) -> anyhow::Result<Vec<Info>> {
+    if !args.selection.devices.is_empty() {
+        return args.selection.devices.iter().map(|name| Ok(device::info(name)?)).collect();
+    }
+    let found = device::list().into_iter().filter(|listing| listing.default);
+    Ok(found.filter_map(|listing| listing.found.ok()).collect())
+}
+
+fn launcher(args: &RunArgs) -> anyhow::Result<Launcher> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut arguments = vec!["worker".to_owned()];
+    if let Some(script) = &args.null_script {
+        if !script.is_file() {
+            return Err(UsageError {
+                problem: format!("--null-script {}: no such file", script.display()),
+                hint: "give the path of a TOML file".to_owned(),
+            }
+            .into());
+        }
+        arguments.extend(["--null-script".to_owned(), script.display().to_string()]);
+    }
+    Ok(Launcher { program, arguments })
+}
+
+fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let cancel = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancel);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .context("cannot listen to Ctrl-C")?;
+    Ok(cancel)
+}
+
+fn summary_of(path: &Path) -> anyhow::Result<RunSummary> {
+    Ok(summarise::summarise(&store::read(path)?))
+}

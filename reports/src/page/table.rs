@@ -1,0 +1,166 @@
+//! The table of every case. Cells carry the number that they are sorted by.
+
+use super::escape;
+use crate::facts::{self, CeilingShare, Facts, Rate};
+use crate::overview::{self, Class, counted, spoken};
+use tilemark_core::record::Outcome;
+use tilemark_core::summary::{Comparison, Row};
+use tilemark_core::units;
+
+/// A reason of up to this length stands in the table; a longer one unfolds.
+const REASON_LIMIT: usize = 90;
+
+/// Headers; those marked hold numbers.
+const COLUMNS: [(&str, bool); 12] = [
+    ("Family", false),
+    ("Type", false),
+    ("Shape", false),
+    ("Implementation", false),
+    ("Standing", false),
+    ("Device", false),
+    ("Outcome", false),
+    ("Median time", true),
+    ("Throughput", true),
+    ("Of ceiling", true),
+    ("Relative error", true),
+    ("To the best rival", true),
+];
+
+/// The section with the table.
+pub(super) fn section(facts: &Facts<'_>) -> String {
+    let n_cases = counted(facts.summary.rows.len(), "case");
+    let headers: String = COLUMNS
+        .iter()
+        .map(|(name, is_number)| {
+            let class = if *is_number { " class=\"number\"" } else { "" };
+            format!("<th scope=\"col\"{class}>{name}</th>")
+        })
+        .collect();
+    let rows: String =
+        facts.summary.rows.iter().enumerate().map(|(idx, row)| line(facts, idx, row)).collect();
+    format!(
+        "<section id=\"results\">\n<h2>Results</h2>\n<div id=\"filters\" hidden></div>\n\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of all cases\">\n\
+         <table id=\"cases\">\n<caption>{n_cases}. Medians with their 95 % interval; {CONVENTION} \
+         A ratio above 1 means that ours is faster.</caption>\n\
+         <thead><tr>{headers}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
+    )
+}
+
+const CONVENTION: &str = "throughput is FLOP/s by the family's convention, or bytes per second of \
+                          the least traffic where no case of a family needs more than 4 \
+                          operations a byte.";
+
+fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
+    let case = &row.result.case;
+    let class = match overview::classify(&row.result.outcome) {
+        Class::Right => "right",
+        Class::LeftOut => "left-out",
+        Class::Failed => "failed",
+    };
+    let standing = format!("{:?}", row.result.standing).to_lowercase();
+    let words = [
+        word(&case.problem.family),
+        word(case.problem.dtype.name()),
+        shape(row),
+        word(&case.implementation),
+        word(&standing),
+        word(&case.device),
+        outcome(&row.result.outcome),
+    ];
+    let rate = facts.rate(row);
+    let numbers = [
+        time(idx, row),
+        number(rate.map(Rate::value), rate.map(|rate| escape(&rate.to_string()))),
+        ceiling(facts.ceiling_share(row)),
+        error(row),
+        row.rival.as_ref().map_or_else(|| number(None, None), |rival| ratio(facts, rival)),
+    ];
+    format!(
+        "<tr class=\"{class}\" data-case=\"{}\">{}{}</tr>\n",
+        escape(&case.id()),
+        words.concat(),
+        numbers.concat()
+    )
+}
+
+fn word(text: &str) -> String {
+    format!("<td>{}</td>", escape(text))
+}
+
+/// A line may break after a comma, nowhere else.
+fn shape(row: &Row) -> String {
+    let text = escape(&facts::shape_text(row)).replace(',', ",<wbr>");
+    let work = row.result.work.executed.0.max(row.result.work.least_bytes.0);
+    format!("<td class=\"shape\" data-value=\"{work}\">{text}</td>")
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    let mark = match overview::classify(outcome) {
+        Class::Right => "✓",
+        Class::LeftOut => "–",
+        Class::Failed => "✕",
+    };
+    let name = spoken(outcome.name());
+    let reason = outcome.reason().map(|reason| folded(&reason)).unwrap_or_default();
+    format!("<td data-value=\"{name}\"><span class=\"outcome\">{mark} {name}</span>{reason}</td>")
+}
+
+fn folded(reason: &str) -> String {
+    let short = facts::shortened(reason.lines().next().unwrap_or_default(), REASON_LIMIT);
+    if short == reason.trim_end() {
+        return format!("<p class=\"reason\">{}</p>", escape(&short));
+    }
+    format!(
+        "<details class=\"reason\"><summary>{}</summary><pre>{}</pre></details>",
+        escape(&short),
+        escape(reason)
+    )
+}
+
+fn time(idx: usize, row: &Row) -> String {
+    let Some(speed) = row.speed else { return number(None, None) };
+    let text = format!(
+        "<a href=\"#samples-{idx}\">{}</a><small>{} to {}</small>",
+        speed.median, speed.low, speed.high
+    );
+    number(Some(speed.median.0), Some(text))
+}
+
+fn ceiling(share: Option<CeilingShare>) -> String {
+    let text = |ceiling: CeilingShare| {
+        format!("{}<small>{}</small>", units::percent(ceiling.share), ceiling.limit.name())
+    };
+    number(share.map(|ceiling| ceiling.share), share.map(text))
+}
+
+fn error(row: &Row) -> String {
+    let Some(output) = facts::worst_output(&row.result) else { return number(None, None) };
+    let text = format!(
+        "{}<small>bound {}</small><small>reference {}</small>",
+        facts::error_figure(output),
+        units::scientific(output.relative_bound),
+        units::scientific(output.reference_relative_error)
+    );
+    number(Some(output.relative_error), Some(text))
+}
+
+fn ratio(facts: &Facts<'_>, rival: &Comparison) -> String {
+    let verdict = &rival.verdict;
+    let ratio = overview::ratio_text(rival).map_or_else(String::new, |text| format!("{text} "));
+    let text = format!(
+        "{ratio}<span class=\"mark-{0}\">{1} {2}</span><small>{3}</small>",
+        verdict.name(),
+        overview::mark(verdict),
+        spoken(verdict.name()),
+        escape(facts.baseline_name(rival))
+    );
+    number(rival.evidence.map(|evidence| evidence.ratio), Some(text))
+}
+
+/// A cell with a number; without one it is empty and sorts last.
+fn number(value: Option<f64>, html: Option<String>) -> String {
+    let value = value.filter(|v| v.is_finite());
+    let value = value.map(|v| format!(" data-value=\"{v:e}\"")).unwrap_or_default();
+    format!("<td class=\"number\"{value}>{}</td>", html.unwrap_or_default())
+}
