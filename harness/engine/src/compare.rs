@@ -28,6 +28,9 @@ const DISCOVERY_RATE: f64 = 0.05;
 /// Fewest rivals that can stand for the machine.
 const FEWEST_RIVALS: usize = 3;
 
+/// Fewest cases that can stand for the machine where there are not enough rivals.
+const FEWEST_CASES: usize = 8;
+
 /// An error this many times its baseline's is a finding of its own.
 const ERROR_GROWTH: f64 = 2.0;
 
@@ -115,12 +118,8 @@ impl Setting<'_> {
 
     /// δ: 2 %, or what rounds and runs scatter on this machine, whichever is most.
     fn margin(&self, pair: &Pair) -> f64 {
-        let shifts: Vec<f64> = self.pairs.iter().map(Pair::shift).collect();
-        let centre = median(&shifts).unwrap_or(0.0);
-        let distances: Vec<f64> = shifts.iter().map(|shift| (shift - centre).abs()).collect();
-        let between_runs = 3.0 * 1.4826 * median(&distances).unwrap_or(0.0);
         let rounds = 3.0 * relative_spread(&pair.candidate).max(relative_spread(&pair.baseline));
-        LEAST_MARGIN.max(between_runs).max(rounds)
+        LEAST_MARGIN.max(scatter_between_runs(self.pairs)).max(rounds)
     }
 
     /// Turns findings that a rank test does not support at the discovery rate into doubt.
@@ -205,9 +204,28 @@ fn pairs(candidate: &Recording, before: &HashMap<String, &CaseResult>) -> Vec<Pa
 }
 
 fn common_shift(pairs: &[Pair]) -> Option<f64> {
-    let rivals: Vec<f64> =
-        pairs.iter().filter(|pair| pair.standing == Standing::Rival).map(Pair::shift).collect();
+    let rivals = rival_shifts(pairs);
     if rivals.len() < FEWEST_RIVALS { None } else { median(&rivals) }
+}
+
+fn rival_shifts(pairs: &[Pair]) -> Vec<f64> {
+    let rivals = pairs.iter().filter(|pair| pair.standing == Standing::Rival);
+    rivals.map(Pair::shift).collect()
+}
+
+/// Three robust standard deviations of what cases whose code did not change moved beyond the
+/// common shift: the rivals where there are enough of them, else all cases, of which most did not
+/// change. 0 where there are too few of either to tell.
+fn scatter_between_runs(pairs: &[Pair]) -> f64 {
+    let rivals = rival_shifts(pairs);
+    let shifts: Vec<f64> = match rivals.len() {
+        FEWEST_RIVALS.. => rivals,
+        _ if pairs.len() >= FEWEST_CASES => pairs.iter().map(Pair::shift).collect(),
+        _ => return 0.0,
+    };
+    let centre = median(&shifts).unwrap_or(0.0);
+    let distances: Vec<f64> = shifts.iter().map(|shift| (shift - centre).abs()).collect();
+    3.0 * 1.4826 * median(&distances).unwrap_or(0.0)
 }
 
 fn less_exact(now: &Outcome, then: &Outcome) -> bool {

@@ -1,0 +1,312 @@
+//! The program as a person uses it: every verb, every mistake, every exit code, on the CPU and on
+//! the null device.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tilemark_core::record::Recording;
+use tilemark_engine::store;
+
+/// A folder of its own for each test, with the program in it.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Desk { folder: TempDir::new().expect("there is a temporary folder") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn tilemark(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tilemark"));
+        command.current_dir(self.folder.path()).args(arguments.split_whitespace());
+        command
+    }
+
+    /// The program in the background, silent.
+    fn start(&self, arguments: &str) -> Child {
+        std::process::Command::new(env!("CARGO_BIN_EXE_tilemark"))
+            .current_dir(self.folder.path())
+            .args(arguments.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program is built")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the folder can be written");
+    }
+
+    /// The only run folder there is.
+    fn run(&self) -> PathBuf {
+        let entries = fs::read_dir(self.path("runs")).expect("there are runs");
+        let mut folders = entries.map(|e| e.expect("it can be read").path()).filter(|p| p.is_dir());
+        folders.next().expect("there is a run")
+    }
+
+    fn recording(&self) -> Recording {
+        read(&self.run())
+    }
+}
+
+fn read(run: &Path) -> Recording {
+    store::read(run).expect("it is a run")
+}
+
+fn ids(run: &Path) -> Vec<String> {
+    read(run).results.iter().map(|result| result.case.id()).collect()
+}
+
+/// Two small problems: quick, and with a rival.
+const SMALL: &str = "run -b gemm --dtype f32 -a m=[5,33] -n 17 -k 9 -a layout=nn";
+
+/// Our implementation that every test with a fault strikes.
+const OURS: &str = "cpu_naive";
+
+#[test]
+fn a_run_leaves_records_tables_and_a_page_and_says_where() {
+    let desk = Desk::new();
+    desk.tilemark(SMALL)
+        .assert()
+        .success()
+        .stdout(contains(OURS).and(contains("\"status\":\"ok\"")))
+        .stderr(contains("report.html"));
+    let tables = ["runs", "environments", "results", "samples"].map(|t| format!("{t}.parquet"));
+    let others = ["record.jsonl".to_owned(), "report.html".to_owned()];
+    for file in tables.iter().chain(&others) {
+        assert!(desk.run().join(file).is_file(), "{file} is missing");
+    }
+}
+
+#[test]
+fn a_run_compared_with_itself_has_no_difference() {
+    let desk = Desk::new();
+    desk.tilemark(SMALL).args(["--save-baseline", "one"]).assert().success();
+    let slower = contains("slower").or(contains("faster")).not();
+    desk.tilemark("compare one one").assert().success().stdout(slower);
+    desk.tilemark("compare one one --json").assert().success().stdout(contains("\"cases\""));
+}
+
+#[test]
+fn every_form_of_a_report_can_be_asked_for_and_made_again() {
+    let desk = Desk::new();
+    let forms = "--json j --csv c --md m --junit x --parquet p --html h";
+    desk.tilemark(SMALL).args(forms.split(' ')).assert().success();
+    for file in ["j", "c", "m", "x", "h", "p/results.parquet"] {
+        assert!(desk.path(file).is_file(), "{file} is missing");
+    }
+    desk.tilemark("report --md -").arg(desk.run()).assert().success().stdout(contains("gemm"));
+}
+
+#[test]
+fn every_smoke_case_of_ours_and_of_the_rivals_is_right() {
+    Desk::new().tilemark("verify smoke").assert().success();
+}
+
+fn check_mistake(arguments: &str, code: i32, message: &str) {
+    Desk::new().tilemark(arguments).assert().code(code).stderr(contains(message));
+}
+
+#[test]
+fn a_mistake_is_named_with_its_remedy() {
+    check_mistake("run -b gem", 2, "unknown family `gem`; known: gemm");
+    check_mistake("run -d cuda:7x", 2, "unknown device `cuda:7x`");
+    check_mistake("run -b gemm -a h=3", 2, "family `gemm` has no such axis");
+    check_mistake("run --dtype f64", 2, "unknown dtype `f64`");
+    check_mistake("run -b gemm -m 0", 2, "takes a whole number of at least 1");
+    check_mistake("run -b gemm -a m=[1", 2, "the list lacks its `]`");
+    check_mistake("run --only cuda_*", 2, "the selection is empty");
+    check_mistake("run nosuch", 2, "no suite `nosuch`");
+    check_mistake("run --shard 3/2", 2, "is no shard");
+    check_mistake("run --timeout 0", 2, "above 0");
+    check_mistake("report .", 2, "is no run folder");
+    check_mistake("compare a b", 2, "no run `a`");
+    check_mistake("run -b rmsnorm --baseline nosuch", 2, "no run `nosuch`");
+    check_mistake("list gem", 2, "unknown family `gem`");
+    check_mistake("run -d null --null-script nosuch.toml", 2, "no such file");
+}
+
+#[test]
+fn a_malformed_suite_is_named_with_file_line_and_key() {
+    let desk = Desk::new();
+    desk.write("bad.toml", "about = \"x\"\n[[entry]]\nfamly = \"gemm\"\n");
+    let message = contains("bad.toml:3").and(contains("famly"));
+    desk.tilemark("run bad.toml").assert().code(2).stderr(message);
+}
+
+#[test]
+fn a_newer_record_is_refused() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("new")).expect("the folder can be written");
+    desk.write("new/record.jsonl", "{\"run\":{\"format\":99}}\n");
+    desk.tilemark("report new").assert().code(2).stderr(contains("format 99"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let desk = Desk::new();
+    desk.write("file", "");
+    desk.tilemark(SMALL).args(["-o", "file/runs"]).assert().code(15).stderr(contains("file/runs"));
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_an_outcome() {
+    let huge = "run -b gemm --dtype f32 -m 4000000 -n 4000000 -k 3 -a layout=nn";
+    Desk::new().tilemark(huge).assert().code(12).stdout(contains("out_of_memory"));
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_leaves_nothing() {
+    let desk = Desk::new();
+    let id = "gemm/f32/m=5,n=17,k=9,layout=nn/normal/42/cpu_naive@cpu";
+    desk.tilemark(SMALL).arg("--dry-run").assert().success().stdout(contains(id));
+    assert!(!desk.path("runs").exists());
+}
+
+/// Runs the small problems on the null device with one fault for our simple implementation.
+fn check_fault(kind: &str, at: &str, code: i32, outcome: &str) {
+    let desk = Desk::new();
+    let rule = format!("implementation = \"{OURS}\"\nkind = \"{kind}\"\nat = \"{at}\"\n");
+    desk.write("script.toml", &format!("[[fault]]\n{rule}"));
+    let flags = "-d null --null-script script.toml --timeout 1 --quick --rounds 2";
+    desk.tilemark(SMALL).args(flags.split(' ')).assert().code(code).stdout(contains(outcome));
+    for result in desk.recording().results {
+        let expected = if result.case.implementation == OURS { outcome } else { "measured" };
+        assert_eq!(result.outcome.name(), expected, "{kind} at {at}: {}", result.case.id());
+    }
+}
+
+#[test]
+fn every_fault_is_its_own_outcome_and_the_others_go_on() {
+    check_fault("abort", "run", 12, "crash");
+    check_fault("abort", "time", 12, "crash");
+    check_fault("hang", "time", 12, "timeout");
+    check_fault("crash", "prepare", 12, "crash");
+    check_fault("compile", "prepare", 12, "compile_error");
+    check_fault("out_of_memory", "prepare", 12, "out_of_memory");
+    check_fault("infra", "run", 12, "infra");
+    check_fault("nan", "run", 11, "nonfinite");
+    check_fault("nan", "time", 11, "nonfinite");
+    check_fault("zeros", "run", 11, "incorrect");
+    check_fault("wrong_element", "time", 11, "incorrect");
+    check_fault("input_changed", "run", 11, "incorrect");
+    check_fault("guard_overwritten", "time", 11, "incorrect");
+}
+
+/// Runs the small problems with scripted times and saves the run under a name.
+fn scripted(desk: &Desk, seconds: f64, extra: &str, name: &str) {
+    let rule = format!("implementation = \"cpu_*\"\nseconds = {seconds}\nnoise = 0.001\n{extra}");
+    desk.write("script.toml", &format!("[[time]]\n{rule}"));
+    let flags = ["-d", "null", "--null-script", "script.toml", "--save-baseline", name];
+    // Whether it succeeds depends on the script.
+    let _ = desk.tilemark(SMALL).args(flags).assert();
+}
+
+#[test]
+fn a_regression_is_found_and_a_repetition_is_not() {
+    let desk = Desk::new();
+    scripted(&desk, 1e-3, "", "before");
+    scripted(&desk, 1e-3, "", "again");
+    scripted(&desk, 1.1e-3, "", "slower");
+    desk.tilemark("compare again before").assert().success();
+    desk.tilemark("compare slower before").assert().code(10).stdout(contains("slower (code)"));
+    desk.tilemark("compare before slower").assert().success().stdout(contains("faster"));
+}
+
+#[test]
+fn samples_of_a_throttled_device_make_a_case_unusable() {
+    let desk = Desk::new();
+    scripted(&desk, 1e-3, "throttle_after = 3\n", "hot");
+    let results = desk.recording().results;
+    let ours = results.iter().filter(|result| result.case.implementation == OURS);
+    for result in ours {
+        assert_eq!(result.outcome.name(), "unusable");
+    }
+}
+
+#[test]
+fn two_methods_cannot_be_compared() {
+    let desk = Desk::new();
+    desk.tilemark(SMALL).args(["--save-baseline", "a"]).assert().success();
+    desk.tilemark(SMALL).args("--save-baseline b --cache hot".split(' ')).assert().success();
+    desk.tilemark("compare a b").assert().code(14).stdout(contains("the method differs"));
+}
+
+/// Waits until a run has made its folder and written its first line.
+fn wait_for_record(folder: &Path) -> PathBuf {
+    for _ in 0..1000 {
+        let found = fs::read_dir(folder).ok().and_then(|mut entries| entries.next());
+        if let Some(Ok(run)) = found
+            && fs::metadata(run.path().join("record.jsonl")).is_ok_and(|m| m.len() > 0)
+        {
+            return run.path();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the run made no record within 5 s");
+}
+
+#[test]
+fn a_run_killed_at_any_moment_and_resumed_has_every_case_once() {
+    let desk = Desk::new();
+    let arguments = "run -b gemm --dtype f32 -a m=[1:6] -n 17 -k 9 -a layout=nn";
+    desk.tilemark(arguments).assert().success();
+    let expected = ids(&desk.run());
+    for milliseconds in [40, 350, 900] {
+        let mut program = desk.start(&format!("{arguments} -o killed"));
+        let run = wait_for_record(&desk.path("killed"));
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        program.kill().expect("it runs");
+        program.wait().expect("it was started");
+        desk.tilemark(arguments).arg("--resume").arg(&run).assert().success();
+        assert_eq!(ids(&run), expected, "killed after {milliseconds} ms");
+        fs::remove_dir_all(desk.path("killed")).expect("it is there");
+    }
+}
+
+#[test]
+fn a_run_resumed_with_other_cases_is_refused() {
+    let desk = Desk::new();
+    desk.tilemark(SMALL).assert().success();
+    let other = "run -b gemm --dtype f32 -m 7 -n 7 -k 7 --resume";
+    desk.tilemark(other).arg(desk.run()).assert().code(2).stderr(contains("another plan"));
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_done_and_says_130() {
+    let desk = Desk::new();
+    let mut program = desk.start("run smoke -b gemm");
+    let run = wait_for_record(&desk.path("runs"));
+    std::thread::sleep(Duration::from_millis(1500));
+    let interrupt = format!("kill -INT {}", program.id());
+    let sent = std::process::Command::new("sh").args(["-c", &interrupt]).status();
+    assert!(sent.expect("there is a shell").success());
+    assert_eq!(program.wait().expect("it was started").code(), Some(130));
+    assert!(read(&run).end.is_some_and(|end| end.interrupted));
+}
+
+#[test]
+fn lists_devices_doctor_shell_and_man_answer() {
+    let desk = Desk::new();
+    let check = |arguments: &str, word: &str| {
+        desk.tilemark(arguments).assert().success().stdout(contains(word));
+    };
+    check("list", "smoke");
+    check("list gemm", "gemm_crate");
+    check("list --json", "\"families\"");
+    check("devices", "cpu");
+    check("devices --json", "\"memory\"");
+    check("doctor", "load average");
+    check("completions bash", "_tilemark");
+    check("man", ".TH");
+}
