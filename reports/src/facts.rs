@@ -218,6 +218,18 @@ pub(crate) fn error_text(output: &OutputCheck) -> String {
     )
 }
 
+/// A text without the escape sequences that colour it on a terminal.
+pub(crate) fn without_colors(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = after.find(|c: char| ('@'..='~').contains(&c));
+        rest = end.map_or("", |end| &after[end + 1..]);
+    }
+    plain + rest
+}
+
 /// A text of at most `limit` characters.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
@@ -230,6 +242,12 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colors_of_a_terminal_are_left_out() {
+        assert_eq!(without_colors("\u{1b}[1;31merror\u{1b}[0m: x[1]"), "error: x[1]");
+        assert_eq!(without_colors("torn \u{1b}[3"), "torn ");
+    }
 
     #[test]
     fn a_long_text_is_cut_between_characters() {

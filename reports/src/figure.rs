@@ -17,9 +17,10 @@ use crate::Error;
 use crate::facts::{self, Facts};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use tilemark_core::Dtype;
+use std::collections::HashMap;
 use tilemark_core::family::Standing;
 use tilemark_core::summary::Row;
+use tilemark_core::{Dtype, Problem};
 
 /// A drawing with the words around it.
 pub(crate) struct Figure {
@@ -48,7 +49,7 @@ const WIDTH: u32 = 880;
 /// Height of a line of text.
 const TEXT: i32 = 29;
 /// Characters of ordinary text that surely fit into [`WIDTH`].
-const LINE_CHARACTERS: usize = 60;
+const LINE_CHARACTERS: usize = 52;
 
 const INK: RGBColor = RGBColor(0xf1, 0, 0);
 const MUTED: RGBColor = RGBColor(0xf2, 0, 0);
@@ -91,9 +92,10 @@ pub(crate) fn series<'a>(facts: &Facts<'a>, family: &str) -> Vec<&'a str> {
 /// The problems of a group, from least work to most, each with its cases.
 fn problems<'a>(group: &Group<'a>) -> Vec<Vec<&'a Row>> {
     let mut problems: Vec<Vec<&Row>> = Vec::new();
+    let mut places: HashMap<&Problem, usize> = HashMap::new();
     for row in &group.rows {
-        let problem = &row.result.case.problem;
-        match problems.iter_mut().find(|rows| rows[0].result.case.problem == *problem) {
+        let place = *places.entry(&row.result.case.problem).or_insert(problems.len());
+        match problems.get_mut(place) {
             Some(rows) => rows.push(row),
             None => problems.push(vec![row]),
         }

@@ -5,7 +5,7 @@
 //! run           as in the record: what was asked for
 //! environments  as in the record: what it ran on
 //! end           as in the record; null if the run was killed
-//! overview      cases, right, failed, left_out; outcomes: {name: count};
+//! overview      cases, right, failed, left_out, missing; outcomes: {name: count};
 //!               rivals: [{device, ratio, problems, verdicts: {name: count}}]; sentence; warnings
 //! cases         one entry a case, in the record's order:
 //!   id, family, dtype, shape: {axis: value}, distribution, seed, implementation, standing, device
@@ -65,6 +65,7 @@ fn overview(facts: &Facts<'_>) -> Value {
         "right": overview.right,
         "failed": overview.failed,
         "left_out": overview.left_out,
+        "missing": overview.missing,
         "outcomes": counts(&overview.outcomes),
         "rivals": rivals,
         "sentence": overview.sentence(),

@@ -27,7 +27,24 @@ pub fn render(summary: &RunSummary) -> Result<String, Error> {
         suite.add_test_cases(rows.map(test_case));
         report.add_test_suite(suite);
     }
+    if let Some(suite) = incomplete(&facts) {
+        report.add_test_suite(suite);
+    }
     Ok(report.to_string()?)
+}
+
+/// A failed test for cases that never came to be, so that a killed run is not green.
+fn incomplete(facts: &Facts<'_>) -> Option<TestSuite> {
+    let missing = Overview::new(facts).missing;
+    if missing == 0 {
+        return None;
+    }
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("incomplete");
+    status.set_message(overview::warnings(facts.summary).join(" "));
+    let mut suite = TestSuite::new(format!("{}.run", facts.summary.run.suite));
+    suite.add_test_case(TestCase::new("every planned case has a record", status));
+    Some(suite)
 }
 
 fn families(summary: &RunSummary) -> Vec<&str> {

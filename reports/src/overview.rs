@@ -11,10 +11,13 @@ use tilemark_core::units;
 
 /// Counts of a run.
 pub(crate) struct Overview {
+    /// Planned or recorded.
     pub(crate) cases: usize,
     pub(crate) right: usize,
     pub(crate) left_out: usize,
     pub(crate) failed: usize,
+    /// Planned cases that the record does not have.
+    pub(crate) missing: usize,
     /// Outcomes that occur, in the order in which they first do.
     pub(crate) outcomes: Vec<(&'static str, usize)>,
     /// One entry a device where ours meets a rival.
@@ -47,11 +50,14 @@ impl Overview {
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
         let rows = &facts.summary.rows;
         let of_class = |class| rows.iter().filter(|r| classify(&r.result.outcome) == class).count();
+        let expected = usize::try_from(facts.summary.run.expected_cases).unwrap_or(usize::MAX);
+        let missing = expected.saturating_sub(rows.len());
         Overview {
-            cases: rows.len(),
+            cases: rows.len() + missing,
             right: of_class(Class::Right),
             left_out: of_class(Class::LeftOut),
             failed: of_class(Class::Failed),
+            missing,
             outcomes: tally(rows.iter().map(|row| row.result.outcome.name())),
             rivalries: rivalries(rows),
             against: facts
@@ -65,7 +71,11 @@ impl Overview {
     /// The sentence for someone who reads nothing else.
     pub(crate) fn sentence(&self) -> String {
         let mut text = format!("{} of {} cases right", self.right, self.cases);
-        let others = [(self.failed, "failed"), (self.left_out, "left out")];
+        let others = [
+            (self.failed, "failed"),
+            (self.left_out, "left out"),
+            (self.missing, "without a record"),
+        ];
         let others: Vec<_> =
             others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if !others.is_empty() {
@@ -77,7 +87,7 @@ impl Overview {
                 _ => format!("on {} ", rivalry.device),
             };
             text.push_str(&format!(
-                "; {place}ours is {} the best rival (geometric mean over {})",
+                "; {place}ours is {} as fast as the best rival (geometric mean over {})",
                 units::times(rivalry.ratio),
                 counted(rivalry.problems, "problem")
             ));

@@ -9,7 +9,7 @@ mod head;
 mod table;
 
 use crate::Error;
-use crate::facts::Facts;
+use crate::facts::{self, Facts};
 use tilemark_core::summary::RunSummary;
 
 /// The page.
@@ -42,7 +42,7 @@ pub fn render(summary: &RunSummary) -> Result<String, Error> {
 /// Text as HTML, for the inside of an element or of a quoted attribute.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in facts::without_colors(text).chars() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn text_ends_no_element_and_no_attribute() {
         assert_eq!(
-            escape("<b a='1' c=\"2\">&\u{1b}[0m"),
-            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}[0m"
+            escape("<b a='1' c=\"2\">&\u{7}"),
+            "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}"
         );
     }
 }

@@ -29,7 +29,34 @@ pub(crate) fn environment(environment: &Environment) -> Vec<(String, String)> {
 
 /// How numbers are made, one sentence a step.
 pub(crate) fn method(method: &Method) -> Vec<String> {
-    let mut sentences = vec![match method.regime {
+    vec![
+        settling(method),
+        caching(method),
+        format!(
+            "{} rounds: in each, all implementations of a problem take one turn, in random order.",
+            method.rounds
+        ),
+        format!(
+            "A turn ends once it has {} samples, {} of kernel time and a median known to ±{} \
+             (95 % interval), or once more samples no longer change the noise; at the latest after \
+             {} or {} samples.",
+            method.min_samples,
+            Seconds(method.min_time_s),
+            percent(method.precision),
+            Seconds(method.max_time_s),
+            method.max_samples
+        ),
+        "A time is the median over rounds of each round's median, with its 95 % interval from the \
+         rounds' order statistics."
+            .to_owned(),
+        "A ratio is the median over rounds of the ratio within a round; outputs are checked \
+         against a reference in f64 before and after the timing."
+            .to_owned(),
+    ]
+}
+
+fn settling(method: &Method) -> String {
+    match method.regime {
         Regime::Settled => format!(
             "Settled: each implementation runs until clock and time are flat over windows of {}, \
              for at most {}, before its samples count.",
@@ -39,8 +66,11 @@ pub(crate) fn method(method: &Method) -> Vec<String> {
         Regime::Burst => "Burst: samples start on a cool device, as a short burst of work would \
                           (no settling phase)."
             .to_owned(),
-    }];
-    sentences.push(match method.cache {
+    }
+}
+
+fn caching(method: &Method) -> String {
+    match method.cache {
         Cache::Cold => "Cold: the last-level cache is flushed before every launch, and a sample \
                         is one launch."
             .to_owned(),
@@ -49,31 +79,7 @@ pub(crate) fn method(method: &Method) -> Vec<String> {
              lasts {} or more.",
             Seconds(method.min_sample_s)
         ),
-    });
-    sentences.push(format!(
-        "{} rounds: in each, all implementations of a problem take one turn, in random order.",
-        method.rounds
-    ));
-    sentences.push(format!(
-        "A turn ends once it has {} samples, {} of kernel time and a median known to ±{} (95 % \
-         interval), at the latest after {} or {} samples.",
-        method.min_samples,
-        Seconds(method.min_time_s),
-        percent(method.precision),
-        Seconds(method.max_time_s),
-        method.max_samples
-    ));
-    sentences.push(
-        "A time is the median over rounds of each round's median, with its 95 % interval from the \
-         rounds' order statistics."
-            .to_owned(),
-    );
-    sentences.push(
-        "A ratio is the median over rounds of the ratio within a round; outputs are checked \
-         against a reference in f64 before and after the timing."
-            .to_owned(),
-    );
-    sentences
+    }
 }
 
 fn device(info: &Info) -> Vec<(String, String)> {

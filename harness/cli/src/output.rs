@@ -191,6 +191,12 @@ pub fn comparison(comparison: &RunComparison) {
     }
     let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
     println!("{} cases: {}", comparison.cases.len(), counts.join(", "));
+    if let Some(shift) = comparison.common_shift {
+        let percent = 100.0 * shift.exp();
+        println!(
+            "by its rivals, the machine took {percent:.1} % of the time it took then; ratios are relative to that"
+        );
+    }
 }
 
 fn verdict(case: &Comparison) -> String {

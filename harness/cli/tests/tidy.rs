@@ -53,9 +53,10 @@ fn manifest(folder: &str) -> String {
 
 #[test]
 fn crates_use_only_whom_they_may() {
-    let allowed: [(&str, &[&str]); 6] = [
+    let allowed: [(&str, &[&str]); 7] = [
         ("harness/core", &[]),
         ("harness/engine", &["core"]),
+        ("harness/cdna", &[]),
         ("kernels", &["core"]),
         ("baselines", &["core", "engine"]),
         ("reports", &["core"]),
@@ -107,7 +108,8 @@ fn only_the_command_line_prints() {
     check(&["println!", "print!(", "process::exit"], |name| {
         name.starts_with("harness/cli/")
             || name.starts_with("harness/cdna/src/main.rs")
-            || name.starts_with("harness/cdna/src/cmd")
+            // Called through a C interface, it has no other way to say what went wrong.
+            || name.starts_with("harness/cdna/src/hip")
             || name.contains("/examples/")
             // The worker talks to the engine on stdout, and ends when the engine is gone.
             || name == "harness/engine/src/worker/serve.rs"

@@ -122,8 +122,12 @@ pub fn significant(value: f64) -> String {
     }
 }
 
-/// The label of an axis: at most three digits, no trailing zeros: `50 µs`, `2.5 G`, `0`.
+/// The label of an axis: at most three digits, no trailing zeros: `50 µs`, `2.5 G`, `0.5`, `0`.
 pub fn tick(value: f64, unit: &str) -> String {
+    // A lone `500 m` would read as metres.
+    if unit.is_empty() && (0.01..1.0).contains(&value.abs()) {
+        return trimmed(value);
+    }
     const PREFIXES: [&str; 9] = ["n", "µ", "m", "", "k", "M", "G", "T", "P"];
     let mut scaled = value;
     let mut step = 3;
@@ -187,6 +191,7 @@ mod tests {
         assert_eq!(tick(2.5e9, ""), "2.5 G");
         assert_eq!(tick(9.999e11, ""), "1 T");
         assert_eq!(tick(100.0, ""), "100");
+        assert_eq!(tick(0.5, ""), "0.5");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use plotters::prelude::*;
 use tilemark_core::summary::Row;
 
 /// Most problems that one figure shows.
-const N_PROBLEMS: usize = 6;
+const N_PROBLEMS: usize = 3;
 /// Rates that differ by more than this share no linear axis.
 const LINEAR_RANGE: f64 = 40.0;
 

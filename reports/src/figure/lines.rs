@@ -97,7 +97,8 @@ fn y_scale(rates: impl Iterator<Item = f64> + Clone) -> Scale {
 
 impl Line {
     fn draw(&self, area: &Area<'_>, frame: &Frame) -> Result<(), Error> {
-        let points: Vec<_> = self.points.iter().map(|(x, y)| frame.at(*x, *y)).collect();
+        let mut points: Vec<_> = self.points.iter().map(|(x, y)| frame.at(*x, *y)).collect();
+        points.dedup();
         let stroke = color(self.mark.series).stroke_width(4);
         area.draw(&PathElement::new(points.clone(), stroke))?;
         points.into_iter().try_for_each(|point| self.mark.draw(area, point))

@@ -19,6 +19,8 @@ use tilemark_core::summary::Row;
 use tilemark_core::units::{ByteRate, FlopRate};
 
 const HEIGHT: u32 = 640;
+/// Room for the name of an element type.
+const NAME: i32 = 76;
 
 /// The figure, if the device's ceilings were measured and any case with operations was too.
 pub(crate) fn figure(
@@ -37,7 +39,8 @@ pub(crate) fn figure(
     let svg = super::draw(&title, (WIDTH, HEIGHT), |area| {
         let frame = frame::draw(area, &x, &y)?;
         draw_roofs(area, &frame, x.scale, ceilings.copy_bytes_per_second, &roofs)?;
-        draw_points(area, &frame, &rows, &families)
+        draw_points(area, &frame, &rows, &families)?;
+        name_roofs(area, &frame, ceilings.copy_bytes_per_second, &roofs)
     })?;
     let note = "Filled marks are ours, outlines are rivals.".to_owned();
     Ok(Some(Figure { title, svg, legend: legend(&families, ceilings, &roofs)?, note }))
@@ -81,7 +84,11 @@ fn axes(
     let rates = rows.iter().map(|row| point(row).1).chain(roofs.iter().map(|(_, flops)| *flops));
     let label = "operations needed per byte that must move, FLOP/B";
     let x = Axis { scale: Scale::log_around(intensities), label, unit: "" };
-    let y = Axis { scale: Scale::log_around(rates), label: "FLOP/s that are needed", unit: "" };
+    let y = Axis {
+        scale: Scale::log_around(rates),
+        label: "needed operations per second, FLOP/s",
+        unit: "",
+    };
     (x, y)
 }
 
@@ -99,12 +106,31 @@ fn draw_roofs(
     let start = left.max(frame.lowest() / copy).min(ridge);
     let slope = vec![frame.at(start, start * copy), frame.at(ridge, ridge * copy)];
     area.draw(&PathElement::new(slope, INK.stroke_width(5)))?;
-    let anchor = text_style(MUTED).pos(Pos::new(HPos::Right, VPos::Bottom));
-    for (dtype, flops) in roofs {
+    for (_, flops) in roofs {
         let roof = vec![frame.at(flops / copy, *flops), frame.at(right, *flops)];
         area.draw(&PathElement::new(roof, INK.stroke_width(3)))?;
-        let (x, y) = frame.at(right, *flops);
-        area.draw(&Text::new(dtype.to_string(), (x - 4, y - TEXT / 3), anchor.clone()))?;
+    }
+    Ok(())
+}
+
+/// The lowest roof has its name below its left end, others above their right ends, staggered, so
+/// that the names of close roofs stay apart.
+fn name_roofs(
+    area: &Area<'_>,
+    frame: &Frame,
+    copy: f64,
+    roofs: &[(Dtype, f64)],
+) -> Result<(), Error> {
+    let lowest = roofs.iter().map(|(_, flops)| *flops).fold(f64::INFINITY, f64::min);
+    for (idx, (dtype, flops)) in roofs.iter().enumerate() {
+        let (x, y) = frame.at(flops / copy, *flops);
+        let (at, side) = if roofs.len() > 1 && *flops == lowest {
+            ((x + 12, y + TEXT / 3), Pos::new(HPos::Left, VPos::Top))
+        } else {
+            let x = frame.horizontal().end - 4 - NAME * idx as i32;
+            ((x, y - TEXT / 3), Pos::new(HPos::Right, VPos::Bottom))
+        };
+        area.draw(&Text::new(dtype.to_string(), at, text_style(MUTED).pos(side)))?;
     }
     Ok(())
 }

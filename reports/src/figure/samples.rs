@@ -17,7 +17,7 @@ const N_BINS: usize = 48;
 /// Most rounds that one figure shows.
 const N_ROUNDS: usize = 21;
 /// Samples outside these ranks are counted at the edge: a few late ones would flatten the rest.
-const SHOWN_RANKS: (f64, f64) = (0.01, 0.99);
+const SHOWN_RANKS: (f64, f64) = (0.05, 0.95);
 
 const ROUND: i32 = 46;
 const AXIS: i32 = 2 * TEXT + 32;
@@ -49,7 +49,7 @@ fn limits(sorted: &[f64], speed: &Speed) -> (f64, f64) {
     let at = |rank: f64| sorted[(rank * (sorted.len() - 1) as f64).round() as usize];
     let low = at(SHOWN_RANKS.0).min(speed.low.0);
     let high = at(SHOWN_RANKS.1).max(speed.high.0);
-    let room = ((high - low) * 0.03).max(speed.median.0 * 1e-3);
+    let room = ((high - low) * 0.2).max(speed.median.0 * 1e-3);
     (low - room, high + room)
 }
 
@@ -132,14 +132,13 @@ fn note(timing: &Timing, speed: &Speed, beyond: usize, n_shown: usize) -> String
             counted(beyond, "sample")
         ));
     }
-    for (discard, words) in [
-        (Discard::LowClock, "were taken at a low clock and do not count"),
-        (Discard::Throttled, "were throttled and do not count"),
-    ] {
+    for (discard, words) in
+        [(Discard::LowClock, "at a low clock"), (Discard::Throttled, "while throttled")]
+    {
         let of = |round: &Round| round.samples.discarded.iter().filter(|d| d.1 == discard).count();
         let n: usize = timing.rounds.iter().map(of).sum();
         if n > 0 {
-            note.push_str(&format!(" {n} more {words}."));
+            note.push_str(&format!(" Taken {words} and not counted: {n}."));
         }
     }
     note.push_str(&format!(" Rounds stopped: {}.", stops(timing)));

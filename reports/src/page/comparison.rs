@@ -34,16 +34,28 @@ fn caption(against: &RunComparison) -> String {
     });
     format!(
         "{n_cases}. The ratio is the other run's time over this run's{coverage}: above 1 this run \
-         is faster; a difference within the margin is none."
+         is faster; a difference within the margin is none.{}",
+        machine(against)
     )
+}
+
+/// What the whole machine did between the runs, if its rivals tell.
+fn machine(against: &RunComparison) -> String {
+    let tell = |shift: f64| {
+        let took = units::percent(shift.exp());
+        format!(
+            " By its rivals, this machine took {took} of the other run's time as a whole; every ratio is relative to that."
+        )
+    };
+    against.common_shift.map_or_else(String::new, tell)
 }
 
 fn line(case: &Comparison) -> String {
     let verdict = &case.verdict;
     let margin = case.evidence.map(|e| format!("±{}", units::percent(e.margin)));
     format!(
-        "<tr><td class=\"shape\">{}</td><td><span class=\"mark-{}\">{} {}</span></td>\
-         <td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+        "<tr><td class=\"case\">{}</td><td><span class=\"mark-{}\">{} {}</span></td>\
+         <td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"cause\">{}</td></tr>\n",
         super::breakable(&escape(&case.candidate)),
         verdict.name(),
         overview::mark(verdict),

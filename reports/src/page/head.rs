@@ -51,7 +51,7 @@ pub(super) fn setting(summary: &RunSummary) -> String {
     format!(
         "<section id=\"setting\">\n<h2>How the numbers were made</h2>\n<div class=\"cards\">\n\
          <div class=\"card\">\n<h3>Method <code>{}</code></h3>\n<ol>\n{steps}</ol>\n</div>\n\
-         {devices}<div class=\"card\">\n<h3>Run</h3>\n{}</div>\n</div>\n</section>\n",
+         <div class=\"card\">\n<h3>Run</h3>\n{}</div>\n{devices}</div>\n</section>\n",
         escape(&run.method_id),
         definitions(&run_facts(run)),
     )
@@ -70,7 +70,7 @@ fn identity(run: &Run) -> String {
 
 fn tiles(summary: &RunSummary, overview: &Overview) -> String {
     let cases = overview.cases;
-    let right = if overview.failed == 0 { "good" } else { "bad" };
+    let right = if overview.failed + overview.missing == 0 { "good" } else { "bad" };
     let mut tiles = tile(
         right,
         &format!("{} of {cases}", overview.right),
@@ -79,7 +79,7 @@ fn tiles(summary: &RunSummary, overview: &Overview) -> String {
     );
     for rivalry in &overview.rivalries {
         let class = if rivalry.ratio >= 1.0 { "good" } else { "bad" };
-        let what = format!("the best rival on {}", rivalry.device);
+        let what = format!("the speed of the best rival on {}", rivalry.device);
         tiles += &tile(class, &units::times(rivalry.ratio), &what, &counts_text(&rivalry.verdicts));
     }
     if let (Some(verdicts), Some(against)) = (&overview.against, &summary.against) {

@@ -7,9 +7,17 @@
   const headers = [...table.tHead.rows[0].cells];
   const name = (column) => headers[column].textContent;
 
+  // A reason spans the columns of the numbers that it explains the lack of.
+  const cellAt = (row, column) => {
+    let last = -1;
+    return [...row.cells].find((cell) => (last += cell.colSpan) >= column);
+  };
+  const valueAt = (row, column) => {
+    const cell = cellAt(row, column);
+    return cell.dataset.value ?? cell.textContent;
+  };
   const sortKey = (row, column) => {
-    const cell = row.cells[column];
-    const value = cell.dataset.value ?? cell.textContent;
+    const value = valueAt(row, column);
     return value === "" ? null : headers[column].className || name(column) === "Shape" ? Number(value) : value;
   };
 
@@ -44,10 +52,9 @@
     return control;
   };
   const text = field("Search", Object.assign(document.createElement("input"), { type: "search" }));
-  const word = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent;
   const selects = [];
   for (const column of [0, 1, 3, 4, 5, 6]) {
-    const words = [...new Set(rows.map((row) => word(row, column)))].sort();
+    const words = [...new Set(rows.map((row) => valueAt(row, column)))].sort();
     if (words.length < 2) continue;
     const select = document.createElement("select");
     select.append(new Option("all", ""), ...words.map((w) => new Option(w, w)));
@@ -64,7 +71,7 @@
       const all = (row.dataset.case + " " + row.textContent).toLowerCase();
       const matches =
         wanted.every((part) => all.includes(part)) &&
-        selects.every(({ column, select }) => !select.value || word(row, column) === select.value);
+        selects.every(({ column, select }) => !select.value || valueAt(row, column) === select.value);
       row.hidden = !matches;
       shown += matches;
     }

@@ -21,9 +21,9 @@ const COLUMNS: [(&str, bool); 12] = [
     ("Outcome", false),
     ("Median time", true),
     ("Throughput", true),
+    ("Best rival", true),
     ("Of ceiling", true),
     ("Relative error", true),
-    ("To the best rival", true),
 ];
 
 /// The section with the table.
@@ -42,7 +42,8 @@ pub(super) fn section(facts: &Facts<'_>) -> String {
         "<section id=\"results\">\n<h2>Results</h2>\n<div id=\"filters\" hidden></div>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of all cases\">\n\
          <table id=\"cases\">\n<caption>{n_cases}. Medians with their 95 % interval; {CONVENTION} \
-         A ratio above 1 means that ours is faster.</caption>\n\
+         Under \"best rival\" stands its \
+         time over that of the case: above 1 the case is faster.</caption>\n\
          <thead><tr>{headers}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
 }
@@ -68,13 +69,11 @@ fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
         word(&case.device),
         outcome(&row.result.outcome),
     ];
-    let rate = facts.rate(row);
     let numbers = [
-        time(idx, row),
-        number(rate.map(Rate::value), rate.map(|rate| escape(&rate.to_string()))),
+        speed(facts, idx, row),
+        row.rival.as_ref().map_or_else(|| number(None, None), |rival| ratio(facts, rival)),
         ceiling(facts.ceiling_share(row)),
         error(row),
-        row.rival.as_ref().map_or_else(|| number(None, None), |rival| ratio(facts, rival)),
     ];
     format!(
         "<tr class=\"{class}\" data-case=\"{}\">{}{}</tr>\n",
@@ -102,20 +101,26 @@ fn outcome(outcome: &Outcome) -> String {
         Class::Failed => "✕",
     };
     let name = spoken(outcome.name());
-    let reason = outcome.reason().map(|reason| folded(&reason)).unwrap_or_default();
-    format!("<td data-value=\"{name}\"><span class=\"outcome\">{mark} {name}</span>{reason}</td>")
+    format!("<td data-value=\"{name}\"><span class=\"outcome\">{mark} {name}</span></td>")
+}
+
+/// Time and throughput; the reason, where there are none.
+fn speed(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
+    if let Some(reason) = row.result.outcome.reason() {
+        let reason = folded(&reason);
+        return format!("<td colspan=\"2\" class=\"reason\" data-value=\"\">{reason}</td>");
+    }
+    let rate = facts.rate(row);
+    let throughput = rate.map(|rate| escape(&rate.to_string()));
+    time(idx, row) + &number(rate.map(Rate::value), throughput)
 }
 
 fn folded(reason: &str) -> String {
     let short = facts::shortened(reason.lines().next().unwrap_or_default(), REASON_LIMIT);
     if short == reason.trim_end() {
-        return format!("<p class=\"reason\">{}</p>", escape(&short));
+        return escape(&short);
     }
-    format!(
-        "<details class=\"reason\"><summary>{}</summary><pre>{}</pre></details>",
-        escape(&short),
-        escape(reason)
-    )
+    format!("<details><summary>{}</summary><pre>{}</pre></details>", escape(&short), escape(reason))
 }
 
 fn time(idx: usize, row: &Row) -> String {
@@ -147,9 +152,9 @@ fn error(row: &Row) -> String {
 
 fn ratio(facts: &Facts<'_>, rival: &Comparison) -> String {
     let verdict = &rival.verdict;
-    let ratio = overview::ratio_text(rival).map_or_else(String::new, |text| format!("{text} "));
     let text = format!(
-        "{ratio}<span class=\"mark-{0}\">{1} {2}</span><small>{3}</small>",
+        "{}<small><span class=\"mark-{}\">{} {}</span></small><small>{}</small>",
+        overview::ratio_text(rival).unwrap_or_default(),
         verdict.name(),
         overview::mark(verdict),
         spoken(verdict.name()),

@@ -1,0 +1,107 @@
+//! The page: what must be in it whatever the run holds. How it looks is judged by eye.
+
+mod fixture;
+
+use tilemark_core::summary::RunSummary;
+use tilemark_reports::{REPORTS, find, page};
+
+fn page(summary: &RunSummary) -> String {
+    page::render(summary).expect("a page")
+}
+
+/// Splits markup into tags and the text between them; fails where a tag does not end.
+fn tags(html: &str) -> Vec<&str> {
+    let (_, body) = html.split_once("<body>").expect("the body starts");
+    let (body, _) = body.split_once("<script>").expect("our script starts");
+    let parts = body.split('<').skip(1);
+    parts.map(|part| part.split_once('>').expect("every tag ends").0).collect()
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+fn check(summary: &RunSummary) -> String {
+    let html = page(summary);
+    let mut open = Vec::new();
+    for tag in tags(&html) {
+        let name = tag.split([' ', '\n', '/']).find(|part| !part.is_empty()).expect("a name");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "elements are nested");
+        } else if !tag.ends_with('/') && !["meta", "wbr", "br", "input"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "elements are closed: {open:?}");
+    for scheme in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!html.contains(scheme), "the page asks a network for {scheme}");
+    }
+    for row in &summary.rows {
+        let attribute = format!("data-case=\"{}\"", escaped(&row.result.case.id()));
+        assert!(html.contains(&attribute), "no {attribute}");
+    }
+    assert!(!html.contains("NaN"), "a figure or cell shows NaN");
+    for color in ["fill=\"#", "stroke=\"#"] {
+        assert!(!html.contains(color), "a drawing has a colour of its own");
+    }
+    html
+}
+
+#[test]
+fn a_page_holds_every_case_and_needs_no_network() {
+    let summary = fixture::compared();
+    let html = check(&summary);
+    assert!(html.contains("55 of 67 cases right (9 failed, 3 left out)"), "a verdict");
+    assert!(html.contains("Against run"), "a comparison");
+    for figure in ["Roofline of cpu", "throughput over size", "throughput by implementation"] {
+        assert!(html.contains(figure), "no figure {figure}");
+    }
+}
+
+#[test]
+fn text_from_a_record_stays_text() {
+    let html = check(&fixture::compared());
+    let ours = html.matches("<script>").count();
+    assert_eq!(ours, 1, "the only script is ours");
+    assert!(html.contains(&escaped("<script>alert('x')</script> \"quoted\" &")), "a reason");
+    assert!(html.contains("--tag &lt;b&gt;"), "the command line");
+    assert!(!html.contains('\u{1b}'), "a control character");
+}
+
+#[test]
+fn a_run_without_numbers_still_makes_a_page() {
+    for summary in [fixture::only_failures(), fixture::empty()] {
+        let html = check(&summary);
+        assert!(!html.contains("<section id=\"figures\">"), "there is nothing to draw");
+    }
+}
+
+#[test]
+fn a_run_of_one_case_has_a_page_without_rivals() {
+    let html = check(&fixture::one_case());
+    assert!(html.contains("1 of 1 cases right."), "no word of rivals");
+}
+
+#[test]
+fn a_killed_run_says_so() {
+    let html = check(&fixture::killed());
+    assert!(html.contains("The run was killed before it ended."));
+    assert!(html.contains("1 of 40 cases right (39 without a record)."));
+    assert!(html.contains("1 of 40 expected cases have an outcome."));
+}
+
+#[test]
+fn a_page_of_a_hundred_cases_stays_small() {
+    let html = check(&fixture::large(100));
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+}
+
+#[test]
+fn every_report_is_found_by_its_name() {
+    for report in REPORTS {
+        let found = find(report.name).expect("it is in the list");
+        assert_eq!(found.file, report.file);
+    }
+    assert!(find("pdf").is_none());
+}
