@@ -1,0 +1,329 @@
+// C = A B on Hopper's tensor cores, as fast as this chip goes: C (M, N), A (M, K), B (K, N) or its transpose (N, K), f32 sums.
+// With SCALES the sums are multiplied by what the 8-bit operands were divided by: 1, scale_a[0] scale_b[0]; 2, scale_a[row] scale_b[column].
+//
+// Mapping. A persistent block owns TILE_M x TILE_N of C; one thread keeps STAGES slices of A and B (128 bytes of K each) in flight with
+// the copy engine; each consumer warpgroup multiplies 64 BLOCKS rows of a slice by all of its columns, with the sums in registers.
+// A cluster of CLUSTER blocks down a column of tiles shares B: each fetches its part and the copy engine hands it to all.
+// The producer runs on into the next tile while the consumers store this one through C_PANELS panels of 64 x 64 a warpgroup.
+// With PINGPONG two consumers take whole tiles in turn, so that one stores while the other multiplies.
+//
+// Work: 2 M N K flops over at least (M K + K N) sizeof(ELEMENT) + 2 M N bytes; at 4096^3 in bf16 1365 flops a byte, so bound by the
+// tensor cores (m64n256k16 takes 128 clocks), and on random data by the 700 W that they may draw.
+//
+// Launch. block (128 (1 + CONSUMERS)), CONSUMERS = PINGPONG ? 2 : TILE_M / (64 BLOCKS); cluster (CLUSTER);
+//   grid (CLUSTER clusters), clusters = min(ceil(M / (TILE_M CLUSTER)) ceil(N / TILE_N), those that the device holds at once).
+// Dynamic shared memory: STAGES (TILE_M + TILE_N) 128 + CONSUMERS C_PANELS 8192 + 256 bytes.
+// Maps, all in the 128-byte swizzle, L2 promotion 256 B, dims and boxes innermost first, row pitch a multiple of 16 bytes; W = 128 / sizeof(ELEMENT):
+//   a: dims (K, M), box (W, TILE_M)
+//   b: B_K_MAJOR 1 (N, K): dims (K, N), box (W, TILE_N / CLUSTER); B_K_MAJOR 0 (K, N): dims (N, K), box (64, 64)
+//   c: dims (N, M), box (64, 64), of OUTPUT; with C_TMA 0 unused (pass a's): C is then written by ordinary stores, at any pitch
+// Arguments: a, b, c maps; C pointer, its pitch in elements; M, N, K; scale_a, scale_b (f32; may be null when SCALES is 0).
+// Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192),
+//   BLOCKS (1; BLOCKS TILE_N <= 256), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
+//   CLUSTER (2; 1, 4; TILE_N / CLUSTER a multiple of 64 where B_K_MAJOR is 0, else of 8),
+//   BAND (8: rows of clusters a band of the tile order), C_TMA (1), C_PANELS (2), SCALES (0),
+//   A_POLICY, B_POLICY (EVICT_NORMAL; EVICT_FIRST, EVICT_LAST: what L2 gives up or keeps),
+//   PROMOTE (0; n adds every n slices' sum in f32 registers, for 8-bit types, whose tensor-core sums keep 14 bits; BLOCKS 1, TILE_N <= 128).
+#include "tile/tile.h"
+
+#ifndef ELEMENT
+#define ELEMENT Bf16
+#endif
+#ifndef OUTPUT
+#define OUTPUT Bf16
+#endif
+#ifndef B_K_MAJOR
+#define B_K_MAJOR 0
+#endif
+#ifndef TILE_M
+#define TILE_M 128
+#endif
+#ifndef TILE_N
+#define TILE_N 256
+#endif
+#ifndef BLOCKS
+#define BLOCKS 1
+#endif
+#ifndef PINGPONG
+#define PINGPONG 0
+#endif
+#ifndef STAGES
+#define STAGES 4
+#endif
+#ifndef CLUSTER
+#define CLUSTER 2
+#endif
+#ifndef BAND
+#define BAND 8
+#endif
+#ifndef C_TMA
+#define C_TMA 1
+#endif
+#ifndef A_POLICY
+#define A_POLICY EVICT_NORMAL
+#endif
+#ifndef B_POLICY
+#define B_POLICY EVICT_NORMAL
+#endif
+#ifndef C_PANELS
+#define C_PANELS 2
+#endif
+#ifndef SCALES
+#define SCALES 0
+#endif
+#ifndef PROMOTE
+#define PROMOTE 0
+#endif
+
+constexpr int CONSUMERS = PINGPONG ? 2 : TILE_M / (64 * BLOCKS);
+constexpr int THREADS = 128 * (1 + CONSUMERS);
+constexpr int SLICE = 128 / sizeof(ELEMENT);             // elements of K a stage holds
+constexpr int STEPS = 4;                                 // wgmma instructions a slice: 32 bytes of K each
+constexpr int A_BYTES = TILE_M * 128, B_BYTES = TILE_N * 128, STAGE_BYTES = A_BYTES + B_BYTES;
+constexpr int PANEL_BYTES = 64 * 128;                    // 64 rows or k of 128 bytes
+constexpr int SUMS = TILE_N / 2;                         // a thread's accumulators for 64 rows
+constexpr int PANELS = TILE_N / 64;
+
+static_assert(!PINGPONG || TILE_M == 64 * BLOCKS, "taking turns, a warpgroup owns the whole tile");
+static_assert(!PROMOTE || (BLOCKS == 1 && !PINGPONG && TILE_N <= 128), "promotion holds two sets of sums");
+
+struct Shape { int m, n, k; };
+
+// Shared memory by address: stages, then the warpgroups' panels of C, then full and empty barriers.
+struct Shared {
+    u32 base;
+    DEVICE u32 a(u32 stage) const { return base + stage * STAGE_BYTES; }
+    DEVICE u32 b(u32 stage) const { return base + stage * STAGE_BYTES + A_BYTES; }
+    DEVICE u32 c(u32 consumer, u32 panel) const { return base + STAGES * STAGE_BYTES + (consumer * C_PANELS + panel) * PANEL_BYTES; }
+    DEVICE u32 full(u32 stage) const { return base + STAGES * STAGE_BYTES + CONSUMERS * C_PANELS * PANEL_BYTES + 8 * stage; }
+    DEVICE u32 empty(u32 stage) const { return full(stage) + 8 * STAGES; }
+};
+
+// The tiles of C that this block takes, in order.
+struct Tiles {
+    int rows, columns, index, step;
+    u32 rank;                                            // of this block in its cluster
+
+    DEVICE Tiles(Shape s)
+        : rows(ceil_div(s.m, TILE_M * CLUSTER)), columns(ceil_div(s.n, TILE_N)), index(blockIdx.x / CLUSTER), step(gridDim.x / CLUSTER),
+          rank(blockIdx.x % CLUSTER) {}
+
+    DEVICE bool more() const { return index < rows * columns; }
+    DEVICE void next() { index += step; }
+    // First row and column of this block's tile.
+    DEVICE TilePlace place() const {
+        TilePlace p = tile_in_bands(index, rows, columns, BAND);
+        return {(p.row * CLUSTER + int(rank)) * TILE_M, p.column * TILE_N};
+    }
+};
+
+// The slices at k: all of A's, and this block's part of B's for the whole cluster.
+DEVICE void fetch_slice(const TensorMap& a_map, const TensorMap& b_map, Shared shared, u32 stage, u32 rank, TilePlace at, int k) {
+    u32 full = shared.full(stage), part = TILE_N / CLUSTER, first = rank * part;
+    mbarrier_arrive_expect_tx(full, STAGE_BYTES);
+    cp_async_bulk_tensor_2d(shared.a(stage), a_map, full, k, at.row, A_POLICY);
+    const int BOXES = B_K_MAJOR ? 1 : TILE_N / CLUSTER / 64;
+#pragma unroll
+    for (int i = 0; i < BOXES; i++) {
+        u32 to = shared.b(stage) + first * 128 + i * PANEL_BYTES;
+        int column = at.column + first + i * 64, x = B_K_MAJOR ? k : column, y = B_K_MAJOR ? column : k;
+        if constexpr (CLUSTER == 1) cp_async_bulk_tensor_2d(to, b_map, full, x, y, B_POLICY);
+        else cp_async_bulk_tensor_2d_multicast(to, b_map, full, x, y, (1 << CLUSTER) - 1, B_POLICY);
+    }
+}
+
+// Tells every block that fills this one's stages that a warpgroup is done with `stage`.
+DEVICE void release_stage(Shared shared, u32 stage, u32 thread) {
+    if (thread < CLUSTER) mbarrier_arrive_cluster(mapa(shared.empty(stage), thread));
+}
+
+// The consumers' side of the ring, and what they multiply from it.
+struct Consumer {
+    Shared shared;
+    Ring<STAGES> ring;
+    u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
+
+    // 64 BLOCKS rows of A by TILE_N columns of B from the next slice; sums start at 0 unless `accumulate`.
+    template <int N> DEVICE void multiply_slice(float (&sums)[N][SUMS], u32 accumulate) const {
+        const u32 B_STEP = B_K_MAJOR ? 32 : 16 * 128;
+        u64 a = wgmma_descriptor(shared.a(0) + (PINGPONG ? 0 : index * BLOCKS * PANEL_BYTES), 16, 1024) + ring.stage * (STAGE_BYTES / 16);
+        u64 b = wgmma_descriptor(shared.b(0), B_K_MAJOR ? 16 : PANEL_BYTES, 1024) + ring.stage * (STAGE_BYTES / 16);
+        mbarrier_try_wait_parity(shared.full(ring.stage), ring.phase);
+#pragma unroll
+        for (int i = 0; i < N; i++) wgmma_pin(sums[i]);
+        wgmma_fence();
+#pragma unroll
+        for (int step = 0; step < STEPS; step++)
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                wgmma<0, !B_K_MAJOR>(ELEMENT{}, sums[i], a + (i * PANEL_BYTES + step * 32) / 16, b + step * B_STEP / 16, accumulate | step);
+        wgmma_commit_group();
+#pragma unroll
+        for (int i = 0; i < N; i++) wgmma_pin(sums[i]);
+    }
+
+    // The sums over the next `slices` slices; one is multiplied while the next is awaited.
+    template <int N> DEVICE void multiply_slices(float (&sums)[N][SUMS], int slices) {
+        u32 previous = 0;
+#pragma unroll 1
+        for (int slice = 0; slice < slices; slice++, ring.advance()) {
+            multiply_slice(sums, slice);
+            if (slice) {
+                wgmma_wait_group<1>();
+                release_stage(shared, previous, thread);
+            }
+            previous = ring.stage;
+        }
+        if (PINGPONG) bar_arrive(4 + (index ^ 1), 256);
+        wgmma_wait_group<0>();
+#pragma unroll
+        for (int i = 0; i < N; i++) wgmma_pin(sums[i]);
+        release_stage(shared, previous, thread);
+    }
+
+    // The same with every PROMOTE slices' own sum rounded in f32 into `sums`.
+    DEVICE void multiply_slices_promoted(float (&sums)[SUMS], int slices) {
+#pragma unroll
+        for (int i = 0; i < SUMS; i++) sums[i] = 0;
+#pragma unroll 1
+        for (int slice = 0; slice < slices; slice += PROMOTE) {
+            float part[1][SUMS];
+            multiply_slices(part, min_int(slices - slice, PROMOTE));
+#pragma unroll
+            for (int i = 0; i < SUMS; i++) sums[i] += part[0][i];
+        }
+    }
+};
+
+// A thread's accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
+DEVICE void scale_sums(float (&sums)[SUMS], const float* scale_a, const float* scale_b, Shape s, int row, int column) {
+    if constexpr (SCALES == 1) {
+        float scale = scale_a[0] * scale_b[0];
+#pragma unroll
+        for (int i = 0; i < SUMS; i++) sums[i] *= scale;
+    }
+    if constexpr (SCALES == 2) {
+        float upper = row < s.m ? scale_a[row] : 0, lower = row + 8 < s.m ? scale_a[row + 8] : 0;
+#pragma unroll
+        for (int i = 0; i < SUMS; i += 4) {
+            int c = column + 2 * i;
+            float left = c < s.n ? scale_b[c] : 0, right = c + 1 < s.n ? scale_b[c + 1] : 0;
+            sums[i] *= upper * left, sums[i + 1] *= upper * right;
+            sums[i + 2] *= lower * left, sums[i + 3] *= lower * right;
+        }
+    }
+}
+
+// Writes a warp's 16 rows of a swizzled panel of C to global memory at any pitch.
+DEVICE void store_panel_rows(u32 panel, const unsigned char* generic, OUTPUT* c, long long pitch, Shape s, int row, int column, u32 first) {
+    u32 lane = threadIdx.x % 32;
+    for (u32 r = first; r < first + 16; r++) {
+        if (row + int(r) >= s.m) return;
+        for (u32 x = lane; x < 64; x += 32) {
+            u32 byte = r * 128 + ((2 * x) ^ ((r & 7) << 4));
+            if (column + int(x) < s.n) c[(row + int(r)) * pitch + column + x] = *reinterpret_cast<const OUTPUT*>(generic + panel + byte);
+        }
+    }
+}
+
+// Rounds 64 rows of sums and stores them, 64 columns at a time, through the warpgroup's panels in turn from panel `used` on.
+DEVICE void store_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared shared, const unsigned char* generic, OUTPUT* c,
+                       long long pitch, Shape s, int row, int column, u32 consumer, u32 thread, int used) {
+    u32 lane = thread % 32, warp = thread / 32;
+    u32 row_byte = (warp * 16 + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
+#pragma unroll
+    for (int p = 0; p < PANELS; p++) {
+        u32 panel = shared.c(consumer, (used + p) % C_PANELS);
+        if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 1>();
+        bar_sync(1 + consumer, 128);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const float* d = sums + p * 32 + i * 8;
+            stmatrix_x4(panel + row_byte + ((i * 32 + column_byte) ^ swizzle), cvt_rn_x2<OUTPUT>(d[0], d[1]), cvt_rn_x2<OUTPUT>(d[2], d[3]),
+                        cvt_rn_x2<OUTPUT>(d[4], d[5]), cvt_rn_x2<OUTPUT>(d[6], d[7]));
+        }
+        fence_proxy_async();
+        bar_sync(1 + consumer, 128);
+        if constexpr (C_TMA) {
+            if (thread == 0) {
+                if (row < s.m && column + p * 64 < s.n) cp_async_bulk_tensor_2d_store(c_map, column + p * 64, row, panel);
+                cp_async_bulk_commit_group();
+            }
+        } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + p * 64, warp * 16);
+    }
+}
+
+extern "C" __global__ __launch_bounds__(THREADS, 1)
+void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_constant__ TensorMap b_map, const __grid_constant__ TensorMap c_map,
+                     OUTPUT* c, long long c_pitch, int m, int n, int k, const float* scale_a, const float* scale_b) {
+    extern __shared__ __align__(1024) unsigned char memory[];
+    Shared shared{cvta_shared(memory)};
+    Shape shape{m, n, k};
+    Tiles tiles(shape);
+    int slices = ceil_div(k, SLICE);
+    u32 warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
+
+    if (threadIdx.x == 0) {
+        prefetch_tensormap(a_map);
+        prefetch_tensormap(b_map);
+        for (int i = 0; i < STAGES; i++) {
+            mbarrier_init(shared.full(i), 1);
+            mbarrier_init(shared.empty(i), (PINGPONG ? 1 : CONSUMERS) * CLUSTER);
+        }
+        fence_mbarrier_init();
+    }
+    barrier_cluster_arrive_relaxed();
+    barrier_cluster_wait();
+
+    if (warpgroup == 0) {
+        if constexpr (CONSUMERS == 2) setmaxnreg_dec<24>();
+        if constexpr (CONSUMERS == 3) setmaxnreg_dec<32>();
+        Ring<STAGES> ring;
+        if (threadIdx.x < 32 && elect_sync()) {
+            for (; tiles.more(); tiles.next()) {
+                TilePlace at = tiles.place();
+#pragma unroll 1
+                for (int slice = 0; slice < slices; slice++, ring.advance()) {
+                    mbarrier_try_wait_parity(shared.empty(ring.stage), ring.phase ^ 1);
+                    fetch_slice(a_map, b_map, shared, ring.stage, tiles.rank, at, slice * SLICE);
+                }
+            }
+        }
+        __syncwarp();
+    } else {
+        if constexpr (CONSUMERS == 2) setmaxnreg_inc<240>();
+        if constexpr (CONSUMERS == 3) setmaxnreg_inc<160>();
+        Consumer consumer{shared, {}, warpgroup - 1, threadIdx.x % 128};
+        u32 thread = consumer.thread;
+        int warpgroup_row = PINGPONG ? 0 : consumer.index * BLOCKS * 64;
+        int thread_row = thread / 32 * 16 + thread % 32 / 4, thread_column = 2 * (thread % 4);
+        float sums[BLOCKS][SUMS];
+        if (PINGPONG && consumer.index == 1) {
+            bar_arrive(4, 256);
+            tiles.next();
+            consumer.ring.skip(slices);
+        }
+        while (tiles.more()) {
+            TilePlace at = tiles.place();
+            // By its turn the other has awaited every earlier slice, so that a stage's parity says which turn of the ring it holds.
+            if (PINGPONG) bar_sync(4 + consumer.index, 256);
+            if constexpr (PROMOTE) consumer.multiply_slices_promoted(sums[0], slices);
+            else consumer.multiply_slices(sums, slices);
+#pragma unroll
+            for (int i = 0; i < BLOCKS; i++) {
+                int row = at.row + warpgroup_row + i * 64;
+                scale_sums(sums[i], scale_a, scale_b, shape, row + thread_row, at.column + thread_column);
+                store_sums(sums[i], c_map, shared, memory, c, c_pitch, shape, row, at.column, consumer.index, thread, i * PANELS);
+            }
+            tiles.next();
+            if (PINGPONG) {
+                tiles.next();
+                consumer.ring.skip(slices);
+            }
+        }
+        if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<0>();
+    }
+    // No block leaves while a neighbour may still signal its barriers or fill its stages.
+    barrier_cluster_arrive_relaxed();
+    barrier_cluster_wait();
+}

@@ -1,0 +1,67 @@
+// The tile vocabulary that kernels are written in, on either vendor: vectors of 16 bytes, row sums, rings of stages, tile orders.
+// Whatever differs by vendor stands in tile/vendor; this file holds no instruction and knows no kernel.
+#pragma once
+
+#if defined(__HIP__)
+#include "tile/vendor/hip.h"
+#else
+#include "tile/vendor/cuda.h"
+#endif
+
+DEVICE int ceil_div(int a, int b) { return (a + b - 1) / b; }
+DEVICE int min_int(int a, int b) { return a < b ? a : b; }
+
+// Vectors: 16 bytes, eight elements of a 16-bit type.
+
+template <class T> DEVICE void unpack(Vector16 v, float (&x)[8]) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        x[2 * i] = cvt_f32(T{u16(v.word[i])});
+        x[2 * i + 1] = cvt_f32(T{u16(v.word[i] >> 16)});
+    }
+}
+
+template <class T> DEVICE Vector16 pack(const float (&x)[8]) {
+    Vector16 v;
+#pragma unroll
+    for (int i = 0; i < 4; i++) v.word[i] = cvt_rn_x2<T>(x[2 * i], x[2 * i + 1]);
+    return v;
+}
+
+// Row sums.
+
+// Every lane gets the sum over its warp.
+DEVICE float warp_sum(float x) {
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(~0u, x, offset);
+    return x;
+}
+
+// Pipelines.
+
+// A place in a ring of N buffers and how often the ring has turned, mod 2: what both of its ends count by.
+template <int N> struct Ring {
+    u32 stage = 0, phase = 0;
+
+    DEVICE void advance() {
+        if (++stage == N) stage = 0, phase ^= 1;
+    }
+    DEVICE void skip(u32 n) {
+        stage += n;
+        phase ^= stage / N & 1;
+        stage %= N;
+    }
+};
+
+// Tile orders.
+
+struct TilePlace { int row, column; };
+
+// Walks a grid of tiles in bands of `band` rows, down each column of the band in turn, so that tiles in flight together share
+// few rows and few columns, and these stay in L2.
+DEVICE TilePlace tile_in_bands(int index, int rows, int columns, int band) {
+    int first = index / (band * columns) * band;
+    int height = min_int(rows - first, band);
+    int within = index - first * columns;
+    return {first + within % height, within / height};
+}
