@@ -9,6 +9,7 @@
 //! arithmetic from a few hundred queries on. It must not know devices, clocks or who measures.
 
 mod cpu;
+mod cpu_flash;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -50,13 +51,22 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 1] = [Implementation {
-    name: "cpu_naive",
-    idea: "the formula on one thread, a query at a time",
-    standing: Standing::Rung,
-    supports: host::any_on_host,
-    code: Code::Host(cpu::naive),
-}];
+static IMPLEMENTATIONS: [Implementation; 2] = [
+    Implementation {
+        name: "cpu_naive",
+        idea: "the formula on one thread, a query at a time",
+        standing: Standing::Rung,
+        supports: host::any_on_host,
+        code: Code::Host(cpu::naive),
+    },
+    Implementation {
+        name: "cpu_flash",
+        idea: "blocks of queries in parallel, online softmax over blocks of keys, no stored scores",
+        standing: Standing::Candidate,
+        supports: host::any_on_host,
+        code: Code::Host(cpu_flash::flash),
+    },
+];
 
 /// The sizes of a problem.
 #[derive(Clone, Copy)]

@@ -46,13 +46,22 @@ const fn size(name: &'static str, meaning: &'static str) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default: AxisDefault::Required }
 }
 
-static IMPLEMENTATIONS: [Implementation; 1] = [Implementation {
-    name: "cpu_naive",
-    idea: "the formula's three loops on one thread, a row of C at a time",
-    standing: Standing::Rung,
-    supports: host::any_on_host,
-    code: Code::Host(cpu::naive),
-}];
+static IMPLEMENTATIONS: [Implementation; 2] = [
+    Implementation {
+        name: "cpu_naive",
+        idea: "the formula's three loops on one thread, a row of C at a time",
+        standing: Standing::Rung,
+        supports: host::any_on_host,
+        code: Code::Host(cpu::naive),
+    },
+    Implementation {
+        name: "cpu_blocked",
+        idea: "tiles of C in parallel, operands packed as f32, sums held in vector registers",
+        standing: Standing::Candidate,
+        supports: host::any_on_host,
+        code: Code::Host(cpu::blocked),
+    },
+];
 
 /// The sizes of a problem.
 #[derive(Clone, Copy)]

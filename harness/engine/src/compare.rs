@@ -42,8 +42,13 @@ pub fn compare(candidate: &Recording, baseline: &Recording) -> RunComparison {
         candidate.results.iter().map(|result| (result.case.id(), result)).collect();
     let pairs = pairs(candidate, &before);
     let common_shift = common_shift(&pairs);
-    let setting =
-        Setting { candidate, baseline, shift: common_shift.unwrap_or(0.0), pairs: &pairs };
+    let setting = Setting {
+        candidate,
+        baseline,
+        shift: common_shift.unwrap_or(0.0),
+        scatter: scatter_between_runs(&pairs),
+        pairs: pairs.iter().map(|pair| (pair.id.as_str(), pair)).collect(),
+    };
     let mut cases: Vec<Comparison> = candidate
         .results
         .iter()
@@ -79,7 +84,8 @@ struct Setting<'a> {
     candidate: &'a Recording,
     baseline: &'a Recording,
     shift: f64,
-    pairs: &'a [Pair],
+    scatter: f64,
+    pairs: HashMap<&'a str, &'a Pair>,
 }
 
 impl Setting<'_> {
@@ -100,7 +106,7 @@ impl Setting<'_> {
             return verdict_only(result, Verdict::LessExact);
         }
         let id = result.case.id();
-        let Some(pair) = self.pairs.iter().find(|pair| pair.id == id) else {
+        let Some(pair) = self.pairs.get(id.as_str()) else {
             let because = "one of the runs checked this case and did not time it".to_owned();
             return verdict_only(result, Verdict::Incomparable { because });
         };
@@ -119,7 +125,7 @@ impl Setting<'_> {
     /// δ: 2 %, or what rounds and runs scatter on this machine, whichever is most.
     fn margin(&self, pair: &Pair) -> f64 {
         let rounds = 3.0 * relative_spread(&pair.candidate).max(relative_spread(&pair.baseline));
-        LEAST_MARGIN.max(scatter_between_runs(self.pairs)).max(rounds)
+        LEAST_MARGIN.max(self.scatter).max(rounds)
     }
 
     /// Turns findings that a rank test does not support at the discovery rate into doubt.
@@ -129,7 +135,7 @@ impl Setting<'_> {
             .enumerate()
             .filter_map(|(idx, case)| {
                 case.evidence?;
-                let pair = self.pairs.iter().find(|pair| pair.id == case.candidate)?;
+                let pair = self.pairs.get(case.candidate.as_str())?;
                 Some((idx, rank_test(&pair.candidate, &pair.baseline, self.shift)))
             })
             .collect();

@@ -2,17 +2,19 @@
 
 use crate::compare::evidence::{Finding, LEAST_MARGIN, judge_paired, round_medians};
 use crate::measure::stats::{median, median_interval, relative_spread};
-use tilemark_core::Seconds;
+use std::collections::HashMap;
 use tilemark_core::family::Standing;
 use tilemark_core::record::{CaseResult, Recording};
 use tilemark_core::summary::{Cause, Comparison, Row, RunSummary, Speed, Verdict};
+use tilemark_core::{Problem, Seconds};
 
 /// The whole run, one row a case.
 pub fn summarise(recording: &Recording) -> RunSummary {
+    let rivals = fastest_rivals(&recording.results);
     let rows = recording.results.iter().map(|result| Row {
         result: result.clone(),
         speed: speed(result),
-        rival: against_best_rival(result, &recording.results),
+        rival: against_best_rival(result, &rivals),
     });
     RunSummary {
         run: recording.run.clone(),
@@ -42,21 +44,38 @@ fn speed(result: &CaseResult) -> Option<Speed> {
     })
 }
 
-/// One of ours against the rival with the least time on the same problem and device, in paired
-/// rounds.
-fn against_best_rival(result: &CaseResult, all: &[CaseResult]) -> Option<Comparison> {
+/// A rival with the number and median of each of its rounds.
+struct Measured<'r> {
+    result: &'r CaseResult,
+    rounds: Vec<(u32, f64)>,
+}
+
+/// The rival with the least time for each problem on each device.
+fn fastest_rivals(results: &[CaseResult]) -> HashMap<(&Problem, &str), Measured<'_>> {
+    let mut fastest: HashMap<(&Problem, &str), Measured<'_>> = HashMap::new();
+    for result in results.iter().filter(|result| result.standing == Standing::Rival) {
+        let Some(timing) = result.outcome.timing() else { continue };
+        let rival = Measured { result, rounds: round_medians(timing) };
+        let place = (&result.case.problem, result.case.device.as_str());
+        let known = fastest.get(&place).map_or(f64::INFINITY, |known| typical(&known.rounds));
+        if typical(&rival.rounds) < known {
+            fastest.insert(place, rival);
+        }
+    }
+    fastest
+}
+
+/// One of ours against the fastest rival on the same problem and device, in paired rounds.
+fn against_best_rival(
+    result: &CaseResult,
+    rivals: &HashMap<(&Problem, &str), Measured<'_>>,
+) -> Option<Comparison> {
     if result.standing == Standing::Rival {
         return None;
     }
     let ours = round_medians(result.outcome.timing()?);
-    let (rival, theirs) = all
-        .iter()
-        .filter(|other| other.standing == Standing::Rival)
-        .filter(|other| other.case.problem == result.case.problem)
-        .filter(|other| other.case.device == result.case.device)
-        .filter_map(|other| Some((other, round_medians(other.outcome.timing()?))))
-        .min_by(|a, b| typical(&a.1).total_cmp(&typical(&b.1)))?;
-    let (finding, evidence) = judge_paired(&ours, &theirs, LEAST_MARGIN)?;
+    let rival = rivals.get(&(&result.case.problem, result.case.device.as_str()))?;
+    let (finding, evidence) = judge_paired(&ours, &rival.rounds, LEAST_MARGIN)?;
     let verdict = match finding {
         Finding::Faster => Verdict::Faster,
         Finding::Same => Verdict::Same,
@@ -66,7 +85,7 @@ fn against_best_rival(result: &CaseResult, all: &[CaseResult]) -> Option<Compari
     };
     Some(Comparison {
         candidate: result.case.id(),
-        baseline: rival.case.id(),
+        baseline: rival.result.case.id(),
         verdict,
         evidence: Some(evidence),
     })

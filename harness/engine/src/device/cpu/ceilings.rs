@@ -9,21 +9,23 @@ use tilemark_core::record::Ceilings;
 /// Far beyond any core's private caches, and small enough to be quick.
 const COPY_BYTES: usize = 256 << 20;
 
-/// Independent chains of multiply-add: more than latency × issue width of any core.
-const CHAINS: usize = 16;
+/// Independent chains of multiply-add: more than latency × issue width of any core, and few enough
+/// for the sixteen vector registers of AVX2.
+const CHAINS: usize = 12;
 
 /// Multiply-adds of each chain in one timing: about 10 ms.
 const STEPS: usize = 1 << 21;
 
 /// Repetitions of which the best counts: a ceiling is what the machine can do undisturbed.
-const REPEATS: usize = 5;
+const REPEATS: usize = 12;
 
 /// Copies and multiplies on all cores, a few times each, and keeps the best.
 pub fn measure() -> Ceilings {
+    let rate = multiply_add_rate();
     Ceilings {
         copy_bytes_per_second: copy_rate(),
-        // Host code computes every dtype in f32.
-        flops_per_second: vec![("f32".to_owned(), multiply_add_rate())],
+        // Host code widens every 16-bit type and computes in f32.
+        flops_per_second: ["f32", "bf16", "f16"].map(|dtype| (dtype.to_owned(), rate)).into(),
         how: format!(
             "best of {REPEATS} on all cores: copy of {} MiB, bytes read plus bytes written; \
              {CHAINS} independent chains of f32 multiply-add at full SIMD width",

@@ -2,6 +2,9 @@
 //!
 //! It knows element types and the host's vectors, and no family.
 
+pub mod exponential;
+pub mod product;
+
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use tilemark_core::{Dtype, Info, Problem};
@@ -27,9 +30,14 @@ impl<'a> Elements<'a> {
         Elements { dtype, bytes }
     }
 
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.bytes.len() / self.dtype.size() as usize
+    }
+
     /// All of them.
     pub fn to_vec(self) -> Vec<f32> {
-        let mut values = vec![0.0; self.bytes.len() / self.dtype.size() as usize];
+        let mut values = vec![0.0; self.len()];
         self.widen(0, &mut values);
         values
     }
