@@ -46,13 +46,22 @@ const fn size(name: &'static str, meaning: &'static str) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default: AxisDefault::Required }
 }
 
-static IMPLEMENTATIONS: [Implementation; 1] = [Implementation {
-    name: "cpu_naive",
-    idea: "the formula on one thread, three passes over a row",
-    standing: Standing::Rung,
-    supports: host::any_on_host,
-    code: Code::Host(cpu::naive),
-}];
+static IMPLEMENTATIONS: [Implementation; 2] = [
+    Implementation {
+        name: "cpu_naive",
+        idea: "the formula on one thread, whole tensors at a time",
+        standing: Standing::Rung,
+        supports: host::any_on_host,
+        code: Code::Host(cpu::naive),
+    },
+    Implementation {
+        name: "cpu_fused",
+        idea: "rows in parallel, each read once and normalised in a buffer within the first caches",
+        standing: Standing::Candidate,
+        supports: host::any_on_host,
+        code: Code::Host(cpu::fused),
+    },
+];
 
 impl Family for RmsNorm {
     fn about(&self) -> &'static About {
