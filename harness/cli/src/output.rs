@@ -191,10 +191,11 @@ pub fn comparison(comparison: &RunComparison) {
     }
     let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
     println!("{} cases: {}", comparison.cases.len(), counts.join(", "));
-    if let Some(shift) = comparison.common_shift {
-        let percent = 100.0 * shift.exp();
+    for shift in &comparison.common_shifts {
+        let by = if shift.by_rivals { "its rivals" } else { "all of its cases" };
         println!(
-            "by its rivals, the machine took {percent:.1} % of the time it took then; ratios are relative to that"
+            "{} as a whole, by {by}: ratio {:.3}; ratios are relative to that",
+            shift.device, shift.ratio
         );
     }
 }

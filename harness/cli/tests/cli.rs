@@ -203,13 +203,15 @@ fn every_fault_is_its_own_outcome_and_the_others_go_on() {
     check_fault("guard_overwritten", "time", 11, "incorrect");
 }
 
-/// Runs the small problems with scripted times and saves the run under a name.
+/// Runs problems enough for the rivals to stand for the machine, with scripted times, and saves
+/// the run under a name.
 fn scripted(desk: &Desk, seconds: f64, extra: &str, name: &str) {
     let rule = format!("implementation = \"cpu_*\"\nseconds = {seconds}\nnoise = 0.001\n{extra}");
     desk.write("script.toml", &format!("[[time]]\n{rule}"));
     let flags = ["-d", "null", "--null-script", "script.toml", "--save-baseline", name];
     // Whether it succeeds depends on the script.
-    let _ = desk.tilemark(SMALL).args(flags).assert();
+    let problems = "run -b gemm --dtype f32 -a m=[5:12] -n 17 -k 9 -a layout=nn";
+    let _ = desk.tilemark(problems).args(flags).assert();
 }
 
 #[test]

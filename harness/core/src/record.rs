@@ -310,7 +310,7 @@ pub struct Samples {
     /// The clock during each, where it can be read.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub clock_hz: Vec<f64>,
-    /// Indices of samples that do not count, and why.
+    /// Indices of samples that do not count, ascending, and why.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub discarded: Vec<(u32, Discard)>,
 }
@@ -429,8 +429,8 @@ impl Samples {
     /// The samples that count.
     pub fn counted(&self) -> impl Iterator<Item = f64> {
         self.seconds.iter().enumerate().filter_map(|(idx, seconds)| {
-            let discarded = self.discarded.iter().any(|(d, _)| *d as usize == idx);
-            (!discarded).then_some(*seconds)
+            let discarded = self.discarded.binary_search_by_key(&idx, |(d, _)| *d as usize);
+            discarded.is_err().then_some(*seconds)
         })
     }
 }

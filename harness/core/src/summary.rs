@@ -63,12 +63,31 @@ pub struct Speed {
 pub struct RunComparison {
     /// Id of the run that is compared with.
     pub baseline_run: String,
-    /// How the whole machine moved between the runs, as the rivals show it: their median
-    /// ln(time / baseline's time), which every case is judged relative to; none where fewer than
-    /// three rivals were measured in both, and then nothing is taken off.
-    pub common_shift: Option<f64>,
+    /// How each device moved as a whole between the runs; none where no case was measured in
+    /// both. Cases are judged by what they moved beyond it.
+    pub common_shifts: Vec<CommonShift>,
     /// One entry a case that either run has.
     pub cases: Vec<Comparison>,
+}
+
+/// How the times of a device moved together between two runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommonShift {
+    /// The device's name.
+    pub device: String,
+    /// Baseline's time over candidate's: above 1 the candidate's run is faster.
+    pub ratio: f64,
+    /// Lower end of the ratio's interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Cases it was read from.
+    pub series: u32,
+    /// Whether those are rivals, whose code did not change; else all cases, and then a change of
+    /// the code of most of them would look the same.
+    pub by_rivals: bool,
+    /// What explains it best, if it is more than the least margin.
+    pub cause: Option<Cause>,
 }
 
 /// Two series of rounds.
@@ -140,7 +159,8 @@ pub enum Cause {
 /// The figures behind a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Baseline's time over candidate's: above 1 the candidate is faster.
+    /// Baseline's time over candidate's: above 1 the candidate is faster. Between two runs, after
+    /// the device's [`CommonShift`] is taken out.
     pub ratio: f64,
     /// Lower end of the ratio's interval.
     pub low: f64,

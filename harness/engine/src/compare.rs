@@ -1,251 +1,199 @@
-//! One run judged against another.
+//! One run judged against another, with the noise that both have shown.
 //!
-//! The unit of evidence is the round, never the sample. Two runs are not paired by round, and
-//! between them a machine may have become slower as a whole. The rivals show that: their code did
-//! not change, so their median shift is the machine's, and every case is judged relative to it.
-//! What the cases scatter around the shift is the noise between runs, which rounds that follow
-//! each other within seconds cannot show; the margin is never less than three times that.
+//! A time is judged by what it moved beyond the device's common shift, which is reported beside
+//! the verdicts: a machine that became slower as a whole is no fault of any case. A case is called
+//! slower only if all of this holds, and ambiguous if some of it does:
+//! - the exact interval from its rounds lies beyond the margin: 2 % or the noise between runs;
+//! - the difference is significant by itself (one in 1000) and among all cases (a
+//!   false-discovery rate of 5 %);
+//! - what took turns with it on the same problem did not move alike, as it does in a long burst;
+//! - where no rivals tell the shift, it is slower before the shift is taken out as well.
 //!
-//! A case is called slower only if all of this holds: the exact interval lies beyond the margin,
-//! and a rank test says so at a false-discovery rate of 5 % over all cases of the comparison.
+//! Pure functions of records: nothing here can start a measurement, read a file or see a clock.
 
-mod cause;
-mod discovery;
-pub mod evidence;
+pub mod difference;
+pub mod noise;
+pub mod series;
 
-use crate::measure::stats::{median, relative_spread};
-use cause::cause;
-use discovery::{accepted, rank_test};
-use evidence::{Finding, LEAST_MARGIN, judge_unpaired, round_medians};
-use std::collections::HashMap;
+pub mod cause;
+pub mod outcomes;
+pub mod setting;
+
+pub mod student;
+
+use crate::measure::{rounds, stats};
+use difference::{Difference, Direction, LEAST_MARGIN};
+use noise::{Noise, Outlook};
+use series::Series;
+use setting::Changed;
+use std::collections::{BTreeMap, HashMap};
 use tilemark_core::family::Standing;
-use tilemark_core::record::{CaseResult, Environment, Outcome, Recording};
-use tilemark_core::summary::{Comparison, RunComparison, Verdict};
+use tilemark_core::record::{CaseResult, Recording};
+use tilemark_core::summary::{CommonShift, Comparison, Evidence, RunComparison, Verdict};
+use tilemark_core::{Case, Problem};
 
-/// Share of false alarms among alarms.
+/// Two-sided p-value that a difference needs by itself.
+const SIGNIFICANT: f64 = 0.002;
+
+/// Share of false findings among all that are called slower or faster.
 const DISCOVERY_RATE: f64 = 0.05;
 
-/// Fewest rivals that can stand for the machine.
-const FEWEST_RIVALS: usize = 3;
-
-/// Fewest cases that can stand for the machine where there are not enough rivals.
-const FEWEST_CASES: usize = 8;
-
-/// An error this many times its baseline's is a finding of its own.
-const ERROR_GROWTH: f64 = 2.0;
-
-/// Judges every case that either run has.
+/// Judges every case that either run has: the candidate's in its order, then what is missing.
 pub fn compare(candidate: &Recording, baseline: &Recording) -> RunComparison {
-    let before: HashMap<String, &CaseResult> =
-        baseline.results.iter().map(|result| (result.case.id(), result)).collect();
-    let now: HashMap<String, &CaseResult> =
-        candidate.results.iter().map(|result| (result.case.id(), result)).collect();
-    let pairs = pairs(candidate, &before);
-    let common_shift = common_shift(&pairs);
-    let setting = Setting {
-        candidate,
-        baseline,
-        shift: common_shift.unwrap_or(0.0),
-        scatter: scatter_between_runs(&pairs),
-        pairs: pairs.iter().map(|pair| (pair.id.as_str(), pair)).collect(),
-    };
-    let mut cases: Vec<Comparison> = candidate
-        .results
-        .iter()
-        .map(|result| match before.get(&result.case.id()) {
-            Some(old) => setting.judge(result, old),
-            None => verdict_only(result, Verdict::New),
-        })
-        .collect();
-    setting.doubt_chance_findings(&mut cases);
-    let missing = baseline.results.iter().filter(|old| !now.contains_key(&old.case.id()));
-    cases.extend(missing.map(|old| verdict_only(old, Verdict::Missing)));
-    RunComparison { baseline_run: baseline.run.id.clone(), common_shift, cases }
-}
-
-/// A case measured in both runs.
-struct Pair {
-    id: String,
-    standing: Standing,
-    candidate: Vec<f64>,
-    baseline: Vec<f64>,
-}
-
-impl Pair {
-    /// ln of the candidate's median time over the baseline's.
-    fn shift(&self) -> f64 {
-        let of = |rounds: &[f64]| median(rounds).expect("a measured case has rounds");
-        (of(&self.candidate) / of(&self.baseline)).ln()
-    }
-}
-
-/// What holds for the whole comparison.
-struct Setting<'a> {
-    candidate: &'a Recording,
-    baseline: &'a Recording,
-    shift: f64,
-    scatter: f64,
-    pairs: HashMap<&'a str, &'a Pair>,
-}
-
-impl Setting<'_> {
-    fn judge(&self, result: &CaseResult, old: &CaseResult) -> Comparison {
-        if let Some(because) = self.incomparable(result) {
-            return verdict_only(result, Verdict::Incomparable { because });
-        }
-        match (result.outcome.is_ok(), old.outcome.is_ok()) {
-            (false, false) => return verdict_only(result, Verdict::BothFailed),
-            (false, true) => {
-                let outcome = result.outcome.name().to_owned();
-                return verdict_only(result, Verdict::Broken { outcome });
-            }
-            (true, false) => return verdict_only(result, Verdict::Fixed),
-            (true, true) => {}
-        }
-        if less_exact(&result.outcome, &old.outcome) {
-            return verdict_only(result, Verdict::LessExact);
-        }
-        let id = result.case.id();
-        let Some(pair) = self.pairs.get(id.as_str()) else {
-            let because = "one of the runs checked this case and did not time it".to_owned();
-            return verdict_only(result, Verdict::Incomparable { because });
+    let then: HashMap<&Case, &CaseResult> =
+        baseline.results.iter().map(|result| (&result.case, result)).collect();
+    let mut timed: BTreeMap<&str, Vec<Pair<'_>>> = BTreeMap::new();
+    let mut cases = Vec::with_capacity(candidate.results.len());
+    for now in &candidate.results {
+        let verdict = match then.get(&now.case) {
+            None => Verdict::New,
+            Some(then) => match before_time(candidate, baseline, now, then) {
+                Some(verdict) => verdict,
+                None => {
+                    let place = cases.len();
+                    timed.entry(&now.case.device).or_default().push(Pair { place, now, then });
+                    Verdict::Ambiguous
+                }
+            },
         };
-        let margin = self.margin(pair);
-        let (finding, evidence) =
-            judge_unpaired(&pair.candidate, &pair.baseline, self.shift, margin);
-        let verdict = match finding {
-            Finding::Faster => Verdict::Faster,
-            Finding::Same => Verdict::Same,
-            Finding::Ambiguous => Verdict::Ambiguous,
-            Finding::Slower => Verdict::Slower { cause: self.cause(result, old, margin) },
-        };
-        Comparison { candidate: id.clone(), baseline: id, verdict, evidence: Some(evidence) }
+        cases.push(comparison(&now.case, verdict));
     }
-
-    /// δ: 2 %, or what rounds and runs scatter on this machine, whichever is most.
-    fn margin(&self, pair: &Pair) -> f64 {
-        let rounds = 3.0 * relative_spread(&pair.candidate).max(relative_spread(&pair.baseline));
-        LEAST_MARGIN.max(self.scatter).max(rounds)
+    let mut judgements = Vec::new();
+    let mut common_shifts = Vec::new();
+    for (device, pairs) in timed {
+        let changed = setting::changed(candidate, baseline, device);
+        common_shifts.extend(judge_device(device, &pairs, changed, &mut judgements));
     }
-
-    /// Turns findings that a rank test does not support at the discovery rate into doubt.
-    fn doubt_chance_findings(&self, cases: &mut [Comparison]) {
-        let tested: Vec<(usize, f64)> = cases
-            .iter()
-            .enumerate()
-            .filter_map(|(idx, case)| {
-                case.evidence?;
-                let pair = self.pairs.get(case.candidate.as_str())?;
-                Some((idx, rank_test(&pair.candidate, &pair.baseline, self.shift)))
-            })
-            .collect();
-        let p_values: Vec<f64> = tested.iter().map(|(_, p)| *p).collect();
-        for ((idx, _), accepted) in tested.iter().zip(accepted(&p_values, DISCOVERY_RATE)) {
-            let verdict = &mut cases[*idx].verdict;
-            if !accepted && matches!(verdict, Verdict::Slower { .. } | Verdict::Faster) {
-                *verdict = Verdict::Ambiguous;
-            }
-        }
+    settle_discoveries(&mut judgements);
+    for judgement in judgements {
+        cases[judgement.place].verdict = judgement.verdict;
+        cases[judgement.place].evidence = Some(judgement.evidence);
     }
-
-    fn incomparable(&self, result: &CaseResult) -> Option<String> {
-        if self.candidate.run.method_id != self.baseline.run.method_id {
-            return Some(format!(
-                "the method differs: {} against {}",
-                self.candidate.run.method_id, self.baseline.run.method_id
-            ));
-        }
-        let device = &result.case.device;
-        let (now, then) = (environment(self.candidate, device), environment(self.baseline, device));
-        let (Some(now), Some(then)) = (now, then) else {
-            return Some(format!("one of the runs does not say what `{device}` is"));
-        };
-        let differs = [
-            ("device", now.device.model != then.device.model),
-            ("architecture", now.device.arch != then.device.arch),
-            ("host processor", now.host.cpu != then.host.cpu),
-            ("number of cores", now.host.cores != then.host.cores),
-            ("device traits", now.device.traits != then.device.traits),
-        ];
-        let fields: Vec<_> =
-            differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
-        (!fields.is_empty()).then(|| format!("these differ: {}", fields.join(", ")))
-    }
-
-    fn cause(
-        &self,
-        result: &CaseResult,
-        old: &CaseResult,
-        margin: f64,
-    ) -> tilemark_core::summary::Cause {
-        let device = &result.case.device;
-        let driver = |recording| {
-            environment(recording, device)
-                .map(|e| (e.device.driver.clone(), e.device.runtime.clone()))
-        };
-        let driver_differs = driver(self.candidate) != driver(self.baseline);
-        cause(result, old, driver_differs, self.shift, margin)
-    }
+    let tried: HashMap<&Case, ()> = candidate.results.iter().map(|r| (&r.case, ())).collect();
+    let missing = baseline.results.iter().filter(|result| !tried.contains_key(&result.case));
+    cases.extend(missing.map(|result| comparison(&result.case, Verdict::Missing)));
+    RunComparison { baseline_run: baseline.run.id.clone(), common_shifts, cases }
 }
 
-fn environment<'r>(recording: &'r Recording, device: &str) -> Option<&'r Environment> {
-    recording.environments.iter().find(|environment| environment.device.name == device)
+/// A case that both runs measured.
+struct Pair<'a> {
+    /// Its place among the comparisons.
+    place: usize,
+    now: &'a CaseResult,
+    then: &'a CaseResult,
 }
 
-fn pairs(candidate: &Recording, before: &HashMap<String, &CaseResult>) -> Vec<Pair> {
-    let rounds = |result: &CaseResult| -> Option<Vec<f64>> {
-        let medians = round_medians(result.outcome.timing()?);
-        (!medians.is_empty()).then(|| medians.into_iter().map(|(_, seconds)| seconds).collect())
-    };
-    candidate
-        .results
-        .iter()
-        .filter_map(|result| {
-            let id = result.case.id();
-            let old = before.get(&id)?;
-            let (candidate, baseline) = (rounds(result)?, rounds(old)?);
-            Some(Pair { id, standing: result.standing, candidate, baseline })
-        })
-        .collect()
+/// What became of a pair.
+struct Judgement {
+    place: usize,
+    verdict: Verdict,
+    evidence: Evidence,
+    p_value: f64,
 }
 
-fn common_shift(pairs: &[Pair]) -> Option<f64> {
-    let rivals = rival_shifts(pairs);
-    if rivals.len() < FEWEST_RIVALS { None } else { median(&rivals) }
-}
-
-fn rival_shifts(pairs: &[Pair]) -> Vec<f64> {
-    let rivals = pairs.iter().filter(|pair| pair.standing == Standing::Rival);
-    rivals.map(Pair::shift).collect()
-}
-
-/// Three robust standard deviations of what cases whose code did not change moved beyond the
-/// common shift: the rivals where there are enough of them, else all cases, of which most did not
-/// change. 0 where there are too few of either to tell.
-fn scatter_between_runs(pairs: &[Pair]) -> f64 {
-    let rivals = rival_shifts(pairs);
-    let shifts: Vec<f64> = match rivals.len() {
-        FEWEST_RIVALS.. => rivals,
-        _ if pairs.len() >= FEWEST_CASES => pairs.iter().map(Pair::shift).collect(),
-        _ => return 0.0,
-    };
-    let centre = median(&shifts).unwrap_or(0.0);
-    let distances: Vec<f64> = shifts.iter().map(|shift| (shift - centre).abs()).collect();
-    3.0 * 1.4826 * median(&distances).unwrap_or(0.0)
-}
-
-fn less_exact(now: &Outcome, then: &Outcome) -> bool {
-    let worst = |outcome: &Outcome| {
-        let outputs = &outcome.verification()?.outputs;
-        outputs.iter().map(|output| output.relative_error).reduce(f64::max)
-    };
-    match (worst(now), worst(then)) {
-        (Some(now), Some(then)) => now > ERROR_GROWTH * then && now > f64::EPSILON,
-        _ => false,
-    }
-}
-
-fn verdict_only(result: &CaseResult, verdict: Verdict) -> Comparison {
-    let id = result.case.id();
+fn comparison(case: &Case, verdict: Verdict) -> Comparison {
+    let id = case.id();
     Comparison { candidate: id.clone(), baseline: id, verdict, evidence: None }
 }
+
+/// The verdict that needs no times, or none if times may be compared.
+fn before_time(
+    candidate: &Recording,
+    baseline: &Recording,
+    now: &CaseResult,
+    then: &CaseResult,
+) -> Option<Verdict> {
+    outcomes::verdict(&now.outcome, &then.outcome).or_else(|| {
+        let because = setting::obstacle(candidate, baseline, &now.case.device)?;
+        Some(Verdict::Incomparable { because })
+    })
+}
+
+/// Judges all pairs of one device, and says how it moved as a whole.
+fn judge_device(
+    device: &str,
+    pairs: &[Pair<'_>],
+    changed: Changed,
+    judgements: &mut Vec<Judgement>,
+) -> Option<CommonShift> {
+    let mut problems: HashMap<&Problem, usize> = HashMap::new();
+    let mut kept = Vec::new();
+    let mut series = Vec::new();
+    for pair in pairs {
+        let next = problems.len();
+        let problem = *problems.entry(&pair.now.case.problem).or_insert(next);
+        let rival = pair.now.standing == Standing::Rival;
+        let (now, then) = (medians(pair.now), medians(pair.then));
+        if let Some(one) = Series::new(problem, rival, &now, &then) {
+            series.push(one);
+            kept.push(pair);
+        }
+    }
+    let noise = Noise::of(&series);
+    for (idx, pair) in kept.iter().enumerate() {
+        judgements.push(judge(&noise, idx, &series[idx].difference, pair, changed));
+    }
+    let (shift, by_rivals) = noise.shift()?;
+    let told = kept.iter().filter(|p| !by_rivals || p.now.standing == Standing::Rival);
+    let told: Vec<_> = told.map(|pair| (pair.now, pair.then)).collect();
+    Some(common_shift(device, &shift, by_rivals, || cause::of_shift(&told, changed, LEAST_MARGIN)))
+}
+
+fn medians(result: &CaseResult) -> Vec<(u32, f64)> {
+    result.outcome.timing().map(rounds::medians).unwrap_or_default()
+}
+
+fn common_shift(
+    device: &str,
+    shift: &Difference,
+    by_rivals: bool,
+    cause: impl Fn() -> tilemark_core::summary::Cause,
+) -> CommonShift {
+    let Evidence { ratio, low, high, .. } = shift.evidence(LEAST_MARGIN);
+    let moved = shift.low > LEAST_MARGIN || shift.high < -LEAST_MARGIN;
+    let (device, series) = (device.to_owned(), shift.rounds);
+    CommonShift { device, ratio, low, high, series, by_rivals, cause: moved.then(cause) }
+}
+
+/// Judges one pair by itself; whether it stands among the others is decided later.
+fn judge(
+    noise: &Noise<'_>,
+    idx: usize,
+    difference: &Difference,
+    pair: &Pair<'_>,
+    changed: Changed,
+) -> Judgement {
+    let Outlook { shift, by_rivals, margin, p_value } = noise.outlook(idx);
+    let beyond = difference.beyond(shift);
+    let direction = beyond.direction(margin);
+    let clear = by_rivals || direction == difference.direction(margin);
+    let alone = p_value <= SIGNIFICANT && !noise.neighbours_moved(idx, shift);
+    let verdict = match direction {
+        _ if outcomes::is_less_exact(&pair.now.outcome, &pair.then.outcome) => Verdict::LessExact,
+        Direction::Same if clear => Verdict::Same,
+        Direction::Faster if clear && alone => Verdict::Faster,
+        Direction::Slower if clear && alone => {
+            Verdict::Slower { cause: cause::of_case(pair.now, pair.then, changed, margin) }
+        }
+        _ => Verdict::Ambiguous,
+    };
+    Judgement { place: pair.place, verdict, evidence: beyond.evidence(margin), p_value }
+}
+
+/// Among many cases some differ by chance: what does not stand at the discovery rate is open.
+fn settle_discoveries(judgements: &mut [Judgement]) {
+    let p_values: Vec<f64> = judgements.iter().map(|j| j.p_value).collect();
+    let stands = stats::benjamini_hochberg(&p_values, DISCOVERY_RATE);
+    for (judgement, stands) in judgements.iter_mut().zip(stands) {
+        if !stands && matches!(judgement.verdict, Verdict::Slower { .. } | Verdict::Faster) {
+            judgement.verdict = Verdict::Ambiguous;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod machine;
+#[cfg(test)]
+pub(crate) mod synthetic;
+#[cfg(test)]
+mod tests;

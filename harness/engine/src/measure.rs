@@ -1,31 +1,45 @@
-//! How a number is made on a device that is ready: settle, sample, stop.
+//! One round of a measurement: settle the device, take samples until they suffice, read telemetry.
 //!
-//! Clocks are read only here and in the devices. The protocol is the same on every device.
+//! It knows a device only by its trait and a kernel not at all. Wall clocks are read here and
+//! nowhere else in the engine; the rules that decide are pure and stand in the modules below.
 
 pub mod settle;
-pub mod stats;
 pub mod stop;
+
+pub mod rounds;
+
+pub mod doubt;
+pub mod stats;
+#[cfg(test)]
+pub(crate) mod synthetic;
+
+pub use doubt::{implausible, unusable};
 
 use settle::Settling;
 use std::time::Instant;
-use stop::Stopping;
-use tilemark_core::device::{Batch, Discard, Prepared, Sample};
+use stop::{Next, Sampling};
+use tilemark_core::device::{Batch, Device, Discard, Fault, Prepared, Sample};
 use tilemark_core::method::{Cache, Method, Regime};
-use tilemark_core::record::{Ceilings, Round, Samples, Timing, WorkDone};
-use tilemark_core::{Device, Dtype, Fault, Info};
+use tilemark_core::record::{Round, Samples, Stop};
 
-/// A wall clock, so that a test can bring its own.
+/// A sample taken under this share of the expected clock does not count.
+const LOW_CLOCK: f64 = 0.75;
+
+/// Most launches of one hot sample.
+const LAUNCHES_MAX: u32 = 1 << 20;
+
+/// The host's clock, as an argument, so that tests can script it.
 pub trait Clock {
-    /// Seconds since some fixed moment.
+    /// Seconds since a moment that does not change.
     fn now(&self) -> f64;
 }
 
-/// The host's monotonic clock.
+/// The monotonic clock.
 #[derive(Debug)]
 pub struct HostClock(Instant);
 
 impl HostClock {
-    /// A clock that starts at 0.
+    /// A clock that starts at zero.
     pub fn new() -> Self {
         HostClock(Instant::now())
     }
@@ -43,19 +57,11 @@ impl Clock for HostClock {
     }
 }
 
-/// A sample under this share of the round's highest clock does not count.
-const LEAST_CLOCK: f64 = 0.75;
-
-/// How far a result may pass a measured ceiling, which has an error of its own.
-const CEILING_ALLOWANCE: f64 = 1.05;
-
-/// Most launches that are batched into one sample.
-const MOST_LAUNCHES: f64 = 100_000.0;
-
-/// One turn of a case that is ready.
+/// Takes one round of samples of the same work on several sets of inputs.
 ///
-/// The first round of a case settles the device for as long as the method allows; later rounds
-/// run one window of it, which brings caches and clock back after another implementation's turn.
+/// `index` is the round's number and `order` the implementation's place in it. The first round
+/// settles until time is flat; a later one settles for a single window, since the same worker has
+/// been here before and the other implementations kept the device at work in between.
 pub fn round(
     device: &mut dyn Device,
     sets: &[Prepared],
@@ -64,127 +70,137 @@ pub fn round(
     index: u32,
     order: u32,
 ) -> Result<Round, Fault> {
-    let cold = method.cache == Cache::Cold;
-    let launches = if cold { 1 } else { launches_per_sample(device, sets, method)? };
-    let start = clock.now();
-    if method.regime == Regime::Settled {
-        let limit = if index == 0 { method.settle_max_s } else { method.settle_window_s };
-        settle(device, sets, method, clock, limit, launches)?;
-    }
-    let settle_s = clock.now() - start;
-    let start = clock.now();
-    let mut stopping = Stopping::new(method);
-    let mut taken: Vec<Sample> = Vec::new();
-    let mut throttle = device.telemetry().throttle;
-    let stop = loop {
-        let samples = stopping.next_batch(clock.now() - start);
-        let mut batch = device.time(&Batch { sets, cold, samples, launches })?;
-        let now = device.telemetry().throttle;
-        if now != throttle {
-            batch.iter_mut().for_each(|s| s.discarded = s.discarded.or(Some(Discard::Throttled)));
-            throttle = now;
-        }
-        batch.iter().for_each(|sample| stopping.add(sample.seconds, launches));
-        taken.extend(batch);
-        if let Some(stop) = stopping.reason(clock.now() - start) {
-            break stop;
-        }
+    let mut bench = Bench { clock, device, sets, method, launches: 1, spent_s: 0.0 };
+    bench.calibrate()?;
+    let settling = match (method.regime, index) {
+        (Regime::Burst, _) => None,
+        (Regime::Settled, 0) => Some(Settling::first(method)),
+        (Regime::Settled, _) => Some(Settling::later(method)),
     };
-    let telemetry = device.telemetry();
-    Ok(Round { index, order, settle_s, stop, samples: columns(&taken), telemetry })
+    let (settle_s, clocks) = settling.map_or(Ok((0.0, Vec::new())), |s| bench.settle(s))?;
+    // Again, since a steady device can be faster than a cool one.
+    bench.calibrate()?;
+    let (samples, stop) = bench.sample(clocks)?;
+    let telemetry = bench.device.telemetry();
+    Ok(Round { index, order, settle_s, stop, samples: by_column(&samples), telemetry })
 }
 
-fn settle(
-    device: &mut dyn Device,
-    sets: &[Prepared],
-    method: &Method,
-    clock: &dyn Clock,
-    limit_s: f64,
+/// What the phases of a round share.
+struct Bench<'a> {
+    clock: &'a dyn Clock,
+    device: &'a mut dyn Device,
+    sets: &'a [Prepared],
+    method: &'a Method,
+    /// Launches of one sample.
     launches: u32,
-) -> Result<(), Fault> {
-    let mut settling = Settling::new(method.settle_window_s, limit_s);
-    let mut stopping = Stopping::new(method);
-    let start = clock.now();
-    let mut last = start;
-    while !settling.is_over() {
-        let samples = stopping.next_batch(last - start);
-        let cold = method.cache == Cache::Cold;
-        let batch = device.time(&Batch { sets, cold, samples, launches })?;
-        let seconds: Vec<f64> = batch.iter().map(|sample| sample.seconds).collect();
-        seconds.iter().for_each(|s| stopping.add(*s, launches));
-        let now = clock.now();
-        // A scripted device's time passes on its own clock, not on the wall.
-        let counted = seconds.iter().sum::<f64>() * f64::from(launches);
-        settling.add(&seconds, (now - last).max(counted));
-        last = now;
-    }
-    Ok(())
+    /// Time of all batches. A scripted device's passes on no wall, so that the time it tells
+    /// counts where that is more.
+    spent_s: f64,
 }
 
-/// So many launches that a sample lasts as long as the timer needs.
-fn launches_per_sample(
-    device: &mut dyn Device,
-    sets: &[Prepared],
-    method: &Method,
-) -> Result<u32, Fault> {
-    let probe = device.time(&Batch { sets, cold: false, samples: 3, launches: 1 })?;
-    let fastest = probe.iter().map(|sample| sample.seconds).fold(f64::INFINITY, f64::min);
-    Ok((method.min_sample_s / fastest).ceil().clamp(1.0, MOST_LAUNCHES) as u32)
-}
-
-/// The samples by column; those under the expected clock are marked.
-fn columns(taken: &[Sample]) -> Samples {
-    let clocks: Vec<f64> = taken.iter().filter_map(|sample| sample.clock_hz).collect();
-    let highest = clocks.iter().copied().fold(0.0, f64::max);
-    let mut samples = Samples {
-        seconds: taken.iter().map(|sample| sample.seconds).collect(),
-        clock_hz: if clocks.len() == taken.len() { clocks } else { Vec::new() },
-        discarded: Vec::new(),
-    };
-    for (idx, sample) in taken.iter().enumerate() {
-        let low = sample.clock_hz.is_some_and(|clock| clock < LEAST_CLOCK * highest);
-        let discarded = sample.discarded.or(low.then_some(Discard::LowClock));
-        samples.discarded.extend(discarded.map(|why| (idx as u32, why)));
-    }
-    samples
-}
-
-/// Why the times of a case cannot be used, if more than half of them do not count.
-pub fn unusable(timing: &Timing) -> Option<String> {
-    let total: usize = timing.rounds.iter().map(|round| round.samples.seconds.len()).sum();
-    let discarded: usize = timing.rounds.iter().map(|round| round.samples.discarded.len()).sum();
-    (2 * discarded > total).then(|| {
-        format!("{discarded} of {total} samples were taken at a low clock or while throttling")
-    })
-}
-
-/// Why the times of a case cannot be true, if they pass a measured ceiling.
-///
-/// The copy rate bounds only what must come from memory: cold cases larger than the last cache.
-pub fn implausible(
-    timing: &Timing,
-    work: &WorkDone,
-    ceilings: &Ceilings,
-    dtype: Dtype,
-    info: &Info,
-    method: &Method,
-) -> Option<String> {
-    let medians: Vec<f64> = timing
-        .rounds
-        .iter()
-        .filter_map(|round| stats::median(&round.samples.counted().collect::<Vec<_>>()))
-        .collect();
-    let seconds = stats::median(&medians)?;
-    let flops = ceilings.flops_per_second.iter().find(|(name, _)| name == dtype.name());
-    if let Some((_, ceiling)) = flops {
-        let rate = work.executed.0 as f64 / seconds;
-        if rate > CEILING_ALLOWANCE * ceiling {
-            return Some(format!("{rate:.3e} FLOP/s, above the measured ceiling {ceiling:.3e}"));
+impl Bench<'_> {
+    /// Finds how many launches make a hot sample last long enough. A cold sample is one launch,
+    /// since the cache is flushed before each.
+    fn calibrate(&mut self) -> Result<(), Fault> {
+        if self.method.cache == Cache::Cold {
+            return Ok(());
+        }
+        loop {
+            let probe = self.time(3)?;
+            // The fastest of three: a first launch pays for pages and tables that are not there.
+            let each_s = probe.iter().map(|s| s.seconds).fold(f64::INFINITY, f64::min);
+            let wanted = (self.method.min_sample_s / each_s).ceil().min(f64::from(LAUNCHES_MAX));
+            if wanted as u32 <= self.launches {
+                return Ok(());
+            }
+            // A tenth more, so that the next probe ends the search although it is a bit faster.
+            self.launches = ((wanted * 1.1) as u32).min(LAUNCHES_MAX);
         }
     }
-    let from_memory = method.cache == Cache::Cold && work.least_bytes > info.last_level_cache;
-    let rate = work.least_bytes.0 as f64 / seconds;
-    let ceiling = ceilings.copy_bytes_per_second;
-    (from_memory && rate > CEILING_ALLOWANCE * ceiling)
-        .then(|| format!("{rate:.3e} B/s, above the measured copy rate {ceiling:.3e}"))
+
+    /// Runs until the device is steady: how long that took, and the clocks of the last batch.
+    fn settle(&mut self, mut settling: Settling) -> Result<(f64, Vec<f64>), Fault> {
+        let start_s = self.spent_s;
+        let mut clocks = Vec::new();
+        while let Some(samples) = settling.next() {
+            let batch = self.time(samples)?;
+            clocks = batch.iter().filter_map(|s| s.clock_hz).collect();
+            settling.add(batch.iter().map(|s| s.seconds), self.spent_s - start_s);
+        }
+        Ok((self.spent_s - start_s, clocks))
+    }
+
+    /// Takes samples until they suffice, and marks those that do not count. `clocks` are those
+    /// seen so far.
+    fn sample(&mut self, mut clocks: Vec<f64>) -> Result<(Vec<Sample>, Stop), Fault> {
+        let start_s = self.spent_s;
+        let mut sampling = Sampling::new(self.method);
+        let mut samples = Vec::new();
+        let mut throttle = self.device.telemetry().throttle;
+        loop {
+            let take = match sampling.next(self.spent_s - start_s) {
+                Next::Stop(stop) => return Ok((samples, stop)),
+                Next::Take(take) => take,
+            };
+            let mut batch = self.time(take)?;
+            let throttle_after = self.device.telemetry().throttle;
+            clocks.extend(batch.iter().filter_map(|s| s.clock_hz));
+            mark(&mut batch, expected_clock(&clocks), throttle != throttle_after);
+            throttle = throttle_after;
+            for sample in &batch {
+                sampling.add(sample.seconds, self.launches, sample.discarded.is_none());
+            }
+            samples.extend(batch);
+        }
+    }
+
+    /// Times a batch, and refuses times that cannot be.
+    fn time(&mut self, samples: u32) -> Result<Vec<Sample>, Fault> {
+        let cold = self.method.cache == Cache::Cold;
+        let batch = Batch { sets: self.sets, cold, samples, launches: self.launches };
+        let start_s = self.clock.now();
+        let taken = self.device.time(&batch)?;
+        let told_s = taken.iter().map(|s| s.seconds).sum::<f64>() * f64::from(self.launches);
+        self.spent_s += (self.clock.now() - start_s).max(told_s);
+        let wrong = taken.iter().find(|s| !(s.seconds.is_finite() && s.seconds > 0.0));
+        let message = match wrong {
+            Some(sample) => format!("the device timed a launch at {} s", sample.seconds),
+            None if taken.len() != samples as usize => {
+                format!("the device was asked for {samples} samples and took {}", taken.len())
+            }
+            None => return Ok(taken),
+        };
+        Err(Fault::Infra { message })
+    }
 }
+
+/// The clock at which the device can run this work: the median of the highest quarter of those
+/// seen, so that neither one wrong reading nor a long fall moves it.
+fn expected_clock(clocks: &[f64]) -> Option<f64> {
+    stats::quantile(&stats::sorted(clocks.iter().copied()), 0.875)
+}
+
+/// Marks the samples of a batch that do not count.
+fn mark(batch: &mut [Sample], expected_hz: Option<f64>, throttle_changed: bool) {
+    for sample in batch.iter_mut().filter(|s| s.discarded.is_none()) {
+        let low = expected_hz.zip(sample.clock_hz).is_some_and(|(e, hz)| hz < LOW_CLOCK * e);
+        sample.discarded = if throttle_changed {
+            Some(Discard::Throttled)
+        } else {
+            low.then_some(Discard::LowClock)
+        };
+    }
+}
+
+fn by_column(samples: &[Sample]) -> Samples {
+    let discarded = samples.iter().zip(0..).filter_map(|(s, idx)| Some((idx, s.discarded?)));
+    Samples {
+        seconds: samples.iter().map(|s| s.seconds).collect(),
+        // A column of clocks is whole or absent.
+        clock_hz: samples.iter().map(|s| s.clock_hz).collect::<Option<_>>().unwrap_or_default(),
+        discarded: discarded.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,97 +1,149 @@
-//! Reads rows out of a recording: how fast each case is, and how it stands to the best rival.
+//! What a record says: one row a case, with its speed and how it stands to the fastest rival.
+//!
+//! A pure function of a record, run whenever one is read; nothing it finds is ever stored.
 
-use crate::compare::evidence::{Finding, LEAST_MARGIN, judge_paired, round_medians};
-use crate::measure::stats::{median, median_interval, relative_spread};
+use crate::compare::difference::{Difference, Direction, LEAST_MARGIN, LEVEL};
+use crate::measure::{rounds, stats};
 use std::collections::HashMap;
 use tilemark_core::family::Standing;
 use tilemark_core::record::{CaseResult, Recording};
 use tilemark_core::summary::{Cause, Comparison, Row, RunSummary, Speed, Verdict};
 use tilemark_core::{Problem, Seconds};
 
-/// The whole run, one row a case.
+/// Reads a run: every case in the record's order.
 pub fn summarise(recording: &Recording) -> RunSummary {
-    let rivals = fastest_rivals(&recording.results);
-    let rows = recording.results.iter().map(|result| Row {
-        result: result.clone(),
-        speed: speed(result),
-        rival: against_best_rival(result, &rivals),
-    });
+    let fastest = fastest_rivals(&recording.results);
+    let row = |result: &CaseResult| {
+        let key = (&result.case.problem, result.case.device.as_str());
+        let rival = fastest.get(&key).filter(|_| result.standing != Standing::Rival);
+        Row {
+            speed: speed(result),
+            rival: rival.and_then(|(rival, _)| beside(result, rival)),
+            result: result.clone(),
+        }
+    };
     RunSummary {
         run: recording.run.clone(),
         environments: recording.environments.clone(),
-        rows: rows.collect(),
+        rows: recording.results.iter().map(row).collect(),
         end: recording.end.clone(),
         against: None,
     }
 }
 
 /// How fast a case is, if it was measured.
-fn speed(result: &CaseResult) -> Option<Speed> {
+pub fn speed(result: &CaseResult) -> Option<Speed> {
     let timing = result.outcome.timing()?;
-    let medians: Vec<f64> = round_medians(timing).into_iter().map(|(_, s)| s).collect();
-    let centre = Seconds(median(&medians)?);
-    let interval = median_interval(&medians)?;
-    let samples = timing.rounds.iter().map(|round| round.samples.counted().count() as u64).sum();
+    let medians = stats::sorted(rounds::medians(timing).into_iter().map(|(_, median)| median));
+    let interval = stats::median_interval(&medians, LEVEL, 1.0)?;
+    let median = Seconds(stats::quantile(&medians, 0.5)?);
+    let counted = timing.rounds.iter().map(|r| r.samples.counted().count() as u64);
     Some(Speed {
-        median: centre,
+        median,
         low: Seconds(interval.low),
         high: Seconds(interval.high),
-        noise: relative_spread(&medians),
-        samples,
-        convention: result.work.convention.per(centre),
-        executed: result.work.executed.per(centre),
-        bandwidth: result.work.least_bytes.per(centre),
+        noise: stats::spread(&medians) / median.0,
+        samples: counted.sum(),
+        convention: result.work.convention.per(median),
+        executed: result.work.executed.per(median),
+        bandwidth: result.work.least_bytes.per(median),
     })
 }
 
-/// A rival with the number and median of each of its rounds.
-struct Measured<'r> {
-    result: &'r CaseResult,
-    rounds: Vec<(u32, f64)>,
-}
-
-/// The rival with the least time for each problem on each device.
-fn fastest_rivals(results: &[CaseResult]) -> HashMap<(&Problem, &str), Measured<'_>> {
-    let mut fastest: HashMap<(&Problem, &str), Measured<'_>> = HashMap::new();
-    for result in results.iter().filter(|result| result.standing == Standing::Rival) {
-        let Some(timing) = result.outcome.timing() else { continue };
-        let rival = Measured { result, rounds: round_medians(timing) };
-        let place = (&result.case.problem, result.case.device.as_str());
-        let known = fastest.get(&place).map_or(f64::INFINITY, |known| typical(&known.rounds));
-        if typical(&rival.rounds) < known {
-            fastest.insert(place, rival);
+/// The fastest measured rival of each problem and device, with its time.
+fn fastest_rivals(results: &[CaseResult]) -> HashMap<(&Problem, &str), (&CaseResult, f64)> {
+    let mut fastest = HashMap::new();
+    for rival in results.iter().filter(|r| r.standing == Standing::Rival) {
+        let Some(seconds) = rival.outcome.timing().and_then(rounds::typical) else { continue };
+        let key = (&rival.case.problem, rival.case.device.as_str());
+        let best = fastest.entry(key).or_insert((rival, seconds));
+        if seconds < best.1 {
+            *best = (rival, seconds);
         }
     }
     fastest
 }
 
-/// One of ours against the fastest rival on the same problem and device, in paired rounds.
-fn against_best_rival(
-    result: &CaseResult,
-    rivals: &HashMap<(&Problem, &str), Measured<'_>>,
-) -> Option<Comparison> {
-    if result.standing == Standing::Rival {
-        return None;
-    }
-    let ours = round_medians(result.outcome.timing()?);
-    let rival = rivals.get(&(&result.case.problem, result.case.device.as_str()))?;
-    let (finding, evidence) = judge_paired(&ours, &rival.rounds, LEAST_MARGIN)?;
-    let verdict = match finding {
-        Finding::Faster => Verdict::Faster,
-        Finding::Same => Verdict::Same,
-        // Two implementations side by side on one machine: what differs is the code.
-        Finding::Slower => Verdict::Slower { cause: Cause::Code },
-        Finding::Ambiguous => Verdict::Ambiguous,
+/// How a case stands to a rival that took turns with it. The margin is what no one cares about or
+/// what the pairs of rounds scatter, whichever is more.
+fn beside(result: &CaseResult, rival: &CaseResult) -> Option<Comparison> {
+    let (candidate, baseline) = (result.outcome.timing()?, rival.outcome.timing()?);
+    let (candidate, baseline) = (rounds::medians(candidate), rounds::medians(baseline));
+    let (difference, spread) = Difference::paired(&candidate, &baseline)?;
+    let margin = spread.max(LEAST_MARGIN);
+    let verdict = match difference.direction(margin) {
+        Direction::Faster => Verdict::Faster,
+        Direction::Same => Verdict::Same,
+        // Next to each other in one run, nothing but the implementations differs.
+        Direction::Slower => Verdict::Slower { cause: Cause::Code },
+        Direction::Unclear => Verdict::Ambiguous,
     };
     Some(Comparison {
         candidate: result.case.id(),
-        baseline: rival.result.case.id(),
+        baseline: rival.case.id(),
         verdict,
-        evidence: Some(evidence),
+        evidence: Some(difference.evidence(margin)),
     })
 }
 
-fn typical(rounds: &[(u32, f64)]) -> f64 {
-    let seconds: Vec<f64> = rounds.iter().map(|(_, seconds)| *seconds).collect();
-    median(&seconds).unwrap_or(f64::INFINITY)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::synthetic::{Script, measured, recording};
+    use tilemark_core::record::Outcome;
+
+    fn rows(results: Vec<CaseResult>) -> Vec<Row> {
+        summarise(&recording(results)).rows
+    }
+
+    fn own(name: &str) -> Script {
+        Script::new("p", name)
+    }
+
+    fn rival(name: &str) -> Script {
+        Script { standing: Standing::Rival, ..own(name) }
+    }
+
+    #[test]
+    fn speed_is_the_median_of_the_rounds_with_their_range() {
+        let rounds = [1e-3, 1.1e-3, 0.9e-3, 1.2e-3, 1e-3, 1e-3, 3e-3];
+        let row = &rows(vec![measured(&own("a"), &rounds)])[0];
+        let speed = row.speed.unwrap();
+        assert_eq!((speed.median.0, speed.low.0, speed.high.0), (1e-3, 0.9e-3, 3e-3));
+        assert_eq!(speed.samples, 7 * 3);
+        assert!((speed.convention.0 - 2e9).abs() < 1.0, "two million operations in 1 ms");
+        assert!(row.rival.is_none(), "no rival, no comparison");
+    }
+
+    #[test]
+    fn a_case_is_compared_with_the_fastest_rival_of_its_problem() {
+        let slow = [1.0, 1.1, 1.2, 1.3, 1.2, 1.1, 1.0];
+        let scaled = |factor: f64| slow.map(|r| factor * r);
+        let rows = rows(vec![
+            measured(&own("a"), &scaled(1.0)),
+            measured(&rival("slow"), &scaled(1.5)),
+            measured(&rival("fast"), &scaled(0.8)),
+            measured(&Script { problem: "q".into(), ..own("a") }, &scaled(1.0)),
+        ]);
+        let comparison = rows[0].rival.as_ref().unwrap();
+        assert!(comparison.baseline.contains("/fast@"), "{}", comparison.baseline);
+        assert_eq!(comparison.verdict, Verdict::Slower { cause: Cause::Code });
+        assert!((comparison.evidence.unwrap().ratio - 0.8).abs() < 1e-12);
+        assert!(rows[1].rival.is_none() && rows[2].rival.is_none() && rows[3].rival.is_none());
+    }
+
+    #[test]
+    fn failed_cases_have_no_speed_and_failed_rivals_are_no_measure() {
+        let mut failed = measured(&rival("fast"), &[0.5; 7]);
+        failed.outcome = Outcome::Timeout { limit_s: 1.0 };
+        let rows = rows(vec![measured(&own("a"), &[1.0; 7]), failed]);
+        assert!(rows[0].speed.is_some() && rows[0].rival.is_none());
+        assert!(rows[1].speed.is_none());
+    }
+
+    #[test]
+    fn three_rounds_leave_the_verdict_open() {
+        let rows = rows(vec![measured(&own("a"), &[1.0; 3]), measured(&rival("b"), &[2.0; 3])]);
+        assert_eq!(rows[0].rival.as_ref().unwrap().verdict, Verdict::Ambiguous);
+    }
 }

@@ -3,7 +3,7 @@
 use super::escape;
 use crate::facts::Facts;
 use crate::overview::{self, counted, counts_text, spoken};
-use tilemark_core::summary::{Comparison, RunComparison};
+use tilemark_core::summary::{CommonShift, Comparison, RunComparison};
 use tilemark_core::units;
 
 /// The section, empty where no other run was asked for.
@@ -39,15 +39,14 @@ fn caption(against: &RunComparison) -> String {
     )
 }
 
-/// What the whole machine did between the runs, if its rivals tell.
+/// What each device did as a whole between the runs.
 fn machine(against: &RunComparison) -> String {
-    let tell = |shift: f64| {
-        let took = units::percent(shift.exp());
-        format!(
-            " By its rivals, this machine took {took} of the other run's time as a whole; every ratio is relative to that."
-        )
+    let tell = |shift: &CommonShift| {
+        let by = if shift.by_rivals { "its rivals" } else { "all of its cases" };
+        let (device, ratio) = (escape(&shift.device), units::times(shift.ratio));
+        format!(" By {by}, {device} as a whole stands at {ratio}; every ratio is relative to that.")
     };
-    against.common_shift.map_or_else(String::new, tell)
+    against.common_shifts.iter().map(tell).collect()
 }
 
 fn line(case: &Comparison) -> String {

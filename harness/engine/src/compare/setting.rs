@@ -1,0 +1,98 @@
+//! Were two runs made the same way on the same thing? Only then are their times compared.
+//!
+//! It looks at environments and methods and at no time.
+
+use tilemark_core::record::{Environment, Recording};
+
+/// The fields that forbid a comparison of a device's times, in words; none if there are none.
+///
+/// Driver, runtime and kernel may differ, and are then the cause; so may the device's uuid, which
+/// makes the machine the cause, since a fleet compares devices of one model. A host's name, its
+/// memory to the byte and library versions differ without any meaning for a kernel's time.
+pub fn obstacle(candidate: &Recording, baseline: &Recording, device: &str) -> Option<String> {
+    let (now, then) = (&candidate.run, &baseline.run);
+    if now.method_id != then.method_id {
+        return Some(format!("the method differs: {} was {}", now.method_id, then.method_id));
+    }
+    let of = |recording| environment(recording, device);
+    let (Some(now), Some(then)) = (of(candidate), of(baseline)) else {
+        return Some(format!("one of the runs does not say what `{device}` is"));
+    };
+    let host_matters = now.device.vendor.runs_host_code();
+    let fields = [
+        ("vendor", now.device.vendor != then.device.vendor),
+        ("model", now.device.model != then.device.model),
+        ("architecture", now.device.arch != then.device.arch),
+        ("units", now.device.units != then.device.units),
+        ("last-level cache", now.device.last_level_cache != then.device.last_level_cache),
+        ("traits", now.device.traits != then.device.traits),
+        ("host's processor", host_matters && now.host.cpu != then.host.cpu),
+        ("host's cores", host_matters && now.host.cores != then.host.cores),
+    ];
+    let differing: Vec<&str> =
+        fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
+    (!differing.is_empty()).then(|| format!("these differ: {}", differing.join(", ")))
+}
+
+/// What a device's runs differ in that can explain a change of times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Driver or runtime; on a host, its kernel.
+    pub driver: bool,
+    /// Another device of the same model.
+    pub device: bool,
+}
+
+/// What changed on a device between two comparable runs.
+pub fn changed(candidate: &Recording, baseline: &Recording, device: &str) -> Changed {
+    let of = |recording| environment(recording, device);
+    let (Some(now), Some(then)) = (of(candidate), of(baseline)) else { return Changed::default() };
+    let kernel = now.device.vendor.runs_host_code() && now.host.kernel != then.host.kernel;
+    Changed {
+        driver: now.device.driver != then.device.driver
+            || now.device.runtime != then.device.runtime
+            || kernel,
+        device: now.device.uuid != then.device.uuid,
+    }
+}
+
+fn environment<'a>(recording: &'a Recording, device: &str) -> Option<&'a Environment> {
+    recording.environments.iter().find(|e| e.device.name == device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic::recording;
+    use super::*;
+
+    fn check(edit: impl Fn(&mut Recording), obstacle_wanted: Option<&str>, wanted: Changed) {
+        let then = recording(Vec::new());
+        let mut now = recording(Vec::new());
+        edit(&mut now);
+        assert_eq!(obstacle(&now, &then, "null").as_deref(), obstacle_wanted);
+        assert_eq!(changed(&now, &then, "null"), wanted);
+    }
+
+    #[test]
+    fn what_differs_forbids_or_explains() {
+        let nothing = Changed::default();
+        check(|_| {}, None, nothing);
+        check(|r| r.run.method_id = "n".into(), Some("the method differs: n was m"), nothing);
+        check(
+            |r| {
+                r.environments[0].device.model = "other".into();
+                r.environments[0].host.cores = 4;
+            },
+            Some("these differ: model, host's cores"),
+            nothing,
+        );
+        let driver = Changed { driver: true, device: false };
+        check(|r| r.environments[0].device.driver = None, None, driver);
+        check(|r| r.environments[0].host.kernel = "7".into(), None, driver);
+        let device = Changed { driver: false, device: true };
+        check(|r| r.environments[0].device.uuid = Some("u".into()), None, device);
+        check(|r| r.environments[0].host.name = "other".into(), None, nothing);
+        let gone = Some("one of the runs does not say what `null` is");
+        check(|r| r.environments.clear(), gone, nothing);
+    }
+}
