@@ -26,6 +26,12 @@ pub fn deviation(distribution: Distribution) -> f64 {
     }
 }
 
+/// By how much a relative bound on sums must widen where they are few: one sum may be far smaller
+/// than its terms, and its error is not. A norm over many sums is not small by such luck.
+pub fn cancellation(sums: u64) -> f64 {
+    1.0 + 32.0 / sums as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

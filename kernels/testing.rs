@@ -19,8 +19,18 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The problem of a shape written as `m=3,n=5`.
+    /// The problem of a shape written as `m=3,n=5`, with normal inputs.
     pub fn new(family: &'static dyn Family, shape: &str, dtype: Dtype) -> Self {
+        Trial::drawn(family, shape, dtype, Distribution::Normal)
+    }
+
+    /// The same with inputs of any distribution.
+    pub fn drawn(
+        family: &'static dyn Family,
+        shape: &str,
+        dtype: Dtype,
+        distribution: Distribution,
+    ) -> Self {
         let given: Vec<(String, Value)> = shape.split(',').map(axis).collect();
         let shape = Shape::complete(&given, family.about().axes).expect("a valid shape");
         family.check(&shape).expect("a valid shape");
@@ -28,7 +38,7 @@ impl Trial {
             family: family.about().name.to_owned(),
             shape,
             dtype,
-            distribution: Distribution::Normal,
+            distribution,
             seed: 42,
         };
         let tensors = family.tensors(&problem);
@@ -113,15 +123,18 @@ impl Trial {
     }
 }
 
-/// Asserts that an implementation passes the gate on each shape in each of its family's dtypes.
+/// Asserts that an implementation passes the gate on each shape in each of its family's dtypes, and
+/// on the last one with inputs of every distribution.
 pub fn check_agrees(family: &'static dyn Family, implementation: &Implementation, shapes: &[&str]) {
-    for shape in shapes {
-        for dtype in family.about().dtypes {
-            let trial = Trial::new(family, shape, *dtype);
-            let outputs = trial.run(implementation, &trial.inputs());
-            if let Err(reason) = trial.judge(&outputs) {
-                panic!("`{}`: {reason}", implementation.name);
-            }
+    let check = |trial: Trial| {
+        let outputs = trial.run(implementation, &trial.inputs());
+        assert_eq!(trial.judge(&outputs), Ok(()), "`{}`", implementation.name);
+    };
+    for dtype in family.about().dtypes {
+        shapes.iter().for_each(|shape| check(Trial::new(family, shape, *dtype)));
+        for distribution in Distribution::ALL {
+            let last = shapes.last().expect("at least one shape");
+            check(Trial::drawn(family, last, *dtype, distribution));
         }
     }
 }

@@ -14,7 +14,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::exactness::{deviation, unit_roundoff};
+use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
 use tilemark_core::shape::{AxisDefault, AxisKind};
@@ -152,20 +152,24 @@ impl Family for Attention {
         }
     }
 
-    /// An element of O is a mean of about Nk/e elements of V. It carries the rounding of P and its
-    /// own, half a unit in the last place, and that of the f32 sums and the exponential, a few units
-    /// of f32: the floors are one such error. LSE, of order ln Nk, adds a few units of f32 of its own.
+    /// Scores have the deviation s² of a product of operands, and f32 carries them with a few units
+    /// of that, which is a relative error of the exponentials and an absolute one of LSE. Storing P
+    /// and O rounds by half a unit in the last place. The floors are one such error: relative, for an
+    /// element of O, which is a mean of about Nk/e elements of V, and for LSE, of order ln Nk + s².
     fn tolerance(&self, problem: &Problem) -> Tolerance {
         let keys = problem.shape.integer("nk") as f64;
-        let element =
-            deviation(problem.distribution) / (keys / std::f64::consts::E).max(1.0).sqrt();
-        let stored = if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) };
-        let rounding = 8.0 * unit_roundoff(Dtype::F32) + stored / 2.0;
-        let logarithm = 4.0 * unit_roundoff(Dtype::F32) * (1.0 + keys.ln());
+        let value = deviation(problem.distribution);
+        let score = value * value;
+        let element = value / (keys / std::f64::consts::E).max(1.0).sqrt();
+        let storing =
+            if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) / 2.0 };
+        let summing = 8.0 * unit_roundoff(Dtype::F32) * (1.0 + score);
+        let logarithm = 4.0 * unit_roundoff(Dtype::F32) * (1.0 + score + keys.ln());
+        let queries = ["b", "h", "n"].map(|axis| problem.shape.integer(axis)).iter().product();
         Tolerance {
             factor: 2.0,
-            floor_relative: rounding,
-            floor_absolute: rounding * element + logarithm,
+            floor_relative: summing * cancellation(queries) + storing,
+            floor_absolute: (summing + storing) * element + logarithm,
         }
     }
 

@@ -5,11 +5,12 @@ use crate::testing::{Trial, check_agrees};
 use tilemark_core::family::Arithmetic;
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
-const CROOKED: [&str; 8] = [
+const CROOKED: [&str; 9] = [
     "b=1,h=1,n=1,d=1",
     "b=1,h=1,n=1,nk=131,d=64",
     "b=2,h=3,n=17,d=5",
     "b=1,h=4,hk=2,n=33,nk=65,d=72",
+    "b=1,h=1,n=5,nk=259,d=257",
     "b=1,h=2,n=65,nk=65,d=64,causal=true",
     "b=1,h=2,n=19,nk=67,d=40,causal=true",
     "b=2,h=2,hk=1,n=67,nk=19,d=16,causal=true",

@@ -35,9 +35,9 @@ const TILE: usize = 512;
 pub fn blocked(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let sizes = Sizes::of(problem);
     let [a, b] = [0, 1].map(|idx| Elements::new(problem.dtype, inputs[idx]));
-    let (rows, columns) = tile_extents(sizes.m, sizes.n, rayon::current_num_threads());
+    let (rows, columns) = tile_extents(sizes, rayon::current_num_threads());
     let size = problem.dtype.size() as usize;
-    tiles(outputs[0], sizes.n * size, rows, columns * size).into_par_iter().for_each(|tile| {
+    let run = |tile: Tile<'_>| {
         let task = Task {
             sizes,
             a,
@@ -51,12 +51,22 @@ pub fn blocked(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
                 narrow(problem.dtype, &sums[..line.len() / size], line);
             }
         });
-    });
+    };
+    let tiles = tiles(outputs[0], sizes.n * size, rows, columns * size);
+    if tiles.len() == 1 {
+        tiles.into_iter().for_each(run);
+    } else {
+        tiles.into_par_iter().for_each(run);
+    }
 }
 
+/// Products of fewer steps take less time than waking another thread, about 20 µs.
+const STEPS_WORTH_SHARING: usize = 1 << 20;
+
 /// Extents of tiles: as even as can be, and at least two tiles a thread where there are several.
-fn tile_extents(m: usize, n: usize, threads: usize) -> (usize, usize) {
-    let wanted = if threads == 1 { 1 } else { 2 * threads };
+fn tile_extents(Sizes { m, n, k, .. }: Sizes, threads: usize) -> (usize, usize) {
+    let shared = threads > 1 && m * n * k >= STEPS_WORTH_SHARING;
+    let wanted = if shared { 2 * threads } else { 1 };
     let (mut down, mut across) = (m.div_ceil(TILE), n.div_ceil(TILE));
     while down * across < wanted && (m / down).max(n / across) > 96 {
         if m / down > n / across {

@@ -10,7 +10,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use crate::exactness::{deviation, unit_roundoff};
+use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use tilemark_core::family::{
     About, Arithmetic, Code, Operand, Query, Readout, Standing, Tolerance, Work,
@@ -122,10 +122,16 @@ impl Family for Gemm {
     /// half a unit in the last place: the floors are one such error, for outputs so few that the
     /// reference's own errors may all be small by luck.
     fn tolerance(&self, problem: &Problem) -> Tolerance {
-        let root_k = (problem.shape.integer("k") as f64).sqrt();
+        let [m, n, k] = ["m", "n", "k"].map(|axis| problem.shape.integer(axis));
+        let root_k = (k as f64).sqrt();
         let element = deviation(problem.distribution).powi(2) * root_k;
-        let rounding = unit_roundoff(Dtype::F32) * root_k + stored_roundoff(problem.dtype) / 2.0;
-        Tolerance { factor: 2.0, floor_relative: rounding, floor_absolute: rounding * element }
+        let summing = unit_roundoff(Dtype::F32) * root_k;
+        let storing = stored_roundoff(problem.dtype) / 2.0;
+        Tolerance {
+            factor: 2.0,
+            floor_relative: summing * cancellation(m * n) + storing,
+            floor_absolute: (summing + storing) * element,
+        }
     }
 
     fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {

@@ -5,11 +5,12 @@ use crate::testing::{Trial, check_agrees};
 use tilemark_core::family::{Arithmetic, Readout};
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
-const CROOKED: [&str; 8] = [
+const CROOKED: [&str; 9] = [
     "m=1,n=1,k=1",
     "m=1,n=67,k=31",
     "m=67,n=1,k=31",
     "m=13,n=33,k=1",
+    "m=97,n=131,k=90",
     "m=17,n=65,k=127",
     "m=17,n=65,k=127,layout=nt",
     "m=49,n=97,k=257",

@@ -160,3 +160,69 @@ fn tile<S: Simd, const ROWS: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use pulp::{Arch, WithSimd};
+    use tilemark_core::Dtype;
+
+    /// A (rows, depth) with rows [`DEPTH`] apart, times B (depth, columns), or stored transposed.
+    struct Product<'a> {
+        a: &'a [f32],
+        rows: usize,
+        b: &'a [f32],
+        depth: usize,
+        columns: usize,
+        transposed: bool,
+    }
+
+    impl WithSimd for Product<'_> {
+        type Output = Vec<f32>;
+
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+            let Product { a, rows, b, depth, columns, transposed } = self;
+            let b = Elements::new(Dtype::F32, bytemuck::cast_slice(b));
+            let mut panels = Panels::new();
+            if transposed {
+                panels.pack_transposed::<S>(b, 0..depth, 0..columns, depth);
+            } else {
+                panels.pack::<S>(b, 0..depth, 0..columns, columns);
+            }
+            let stride = columns.next_multiple_of(panel_width::<S>());
+            let mut c = vec![1.0; rows * stride];
+            multiply(simd, a, rows, &panels, &mut c, stride);
+            c.chunks_exact(stride).flat_map(|row| &row[..columns]).copied().collect()
+        }
+    }
+
+    /// Every vector width that this host has: the widest, and narrower ones.
+    fn widths() -> Vec<Arch> {
+        let mut widths = vec![Arch::new(), Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        widths.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        widths
+    }
+
+    proptest! {
+        #[test]
+        fn every_vector_width_adds_the_same_product(
+            rows in 1usize..40, depth in 1usize..20, columns in 1usize..70, transposed: bool,
+        ) {
+            // Small whole numbers, so that every order of the sums is exact.
+            let value = |at: usize| (at * 7 % 11) as f32 - 5.0;
+            let a: Vec<f32> = (0..rows * DEPTH).map(value).collect();
+            let b: Vec<f32> = (0..depth * columns).map(|at| value(at + 3)).collect();
+            let at = |k, j| if transposed { j * depth + k } else { k * columns + j };
+            let expected: Vec<f32> = (0..rows * columns)
+                .map(|c| (c / columns, c % columns))
+                .map(|(i, j)| 1.0 + (0..depth).map(|k| a[i * DEPTH + k] * b[at(k, j)]).sum::<f32>())
+                .collect();
+            for arch in widths() {
+                let product = Product { a: &a, rows, b: &b, depth, columns, transposed };
+                prop_assert_eq!(&arch.dispatch(product), &expected, "{:?}", arch);
+            }
+        }
+    }
+}
