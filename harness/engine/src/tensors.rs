@@ -37,9 +37,10 @@ pub struct Placed {
 }
 
 /// How many sets of tensors the timed launches take in turn: enough to reach three times the
-/// last-level cache where a set is smaller than that, within an eighth of the memory.
+/// last-level cache where a set is smaller than that, within an eighth of the memory. A host evicts
+/// exactly these tensors before a cold launch, so one set is enough there.
 pub fn rotation_sets(tensors: &[Tensor], info: &Info, cache: Cache) -> u32 {
-    if cache == Cache::Hot {
+    if cache == Cache::Hot || info.vendor.runs_host_code() {
         return 1;
     }
     let one = footprint(tensors).0.max(1);
