@@ -2,7 +2,7 @@
 //! CPU and for a scripted device that has no hardware at all.
 
 use crate::family::Code;
-use crate::record::Ceilings;
+use crate::record::{Ceilings, CodeReport};
 use crate::{Bytes, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,11 @@ pub trait Device {
     /// Makes an implementation ready to run on these tensors: compiles and loads device code,
     /// encodes tensor maps, plans a library's call. Nothing here is ever timed.
     fn prepare(&mut self, program: &Program<'_>) -> Result<Prepared, Fault>;
+
+    /// What the compiler made of prepared work, one entry a kernel; empty where nothing is compiled.
+    fn code(&self, _work: Prepared) -> Vec<CodeReport> {
+        Vec::new()
+    }
 
     /// Runs prepared work once, and waits for it.
     fn run(&mut self, work: Prepared) -> Result<(), Fault>;

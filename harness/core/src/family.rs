@@ -6,8 +6,8 @@
 use crate::case::Distribution;
 use crate::device::Info;
 use crate::generator::Stream;
-use crate::launch::Step;
-use crate::{Axis, Bytes, Dtype, Flops, Problem, Shape};
+use crate::launch::Plan;
+use crate::{Axis, Bytes, Dtype, Fault, Flops, Problem, Shape};
 use serde::{Deserialize, Serialize};
 
 /// The seven questions.
@@ -208,8 +208,33 @@ pub type HostFunction = fn(&Problem, &[&[u8]], &mut [&mut [u8]]);
 pub enum Code {
     /// A function on the host.
     Host(HostFunction),
-    /// Steps on a device's stream.
-    Steps(fn(&Problem, &Info) -> Vec<Step>),
+    /// Device code of ours, as steps on a device's stream.
+    Steps(fn(&Problem, &Info) -> Plan),
+    /// Somebody's library, which puts its own work on a device's stream.
+    Library(fn(&Site<'_>) -> Result<Vec<Candidate>, Fault>),
+}
+
+/// Where a library finds what it works on. Handles and addresses are the device's own, as numbers:
+/// for CUDA a `CUstream` and `CUdeviceptr`s of the current context, for HIP their twins.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// What to compute.
+    pub problem: &'a Problem,
+    /// The device.
+    pub info: &'a Info,
+    /// The stream.
+    pub stream: u64,
+    /// Addresses of the tensors, in the family's order; they stay valid as long as the candidates.
+    pub addresses: &'a [u64],
+}
+
+/// One of the ways in which a library can solve a problem; the device times all of them outside
+/// the measurement and keeps the quickest, so that a rival is met at its best.
+pub struct Candidate {
+    /// What tells it from the library's others, for the record: an algorithm's number and tile.
+    pub name: String,
+    /// Puts the work on the stream once; returns before it is done.
+    pub enqueue: Box<dyn FnMut() -> Result<(), Fault>>,
 }
 
 impl Tensor {

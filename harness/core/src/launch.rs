@@ -77,7 +77,7 @@
 //! # let _ = gemm;
 //! ```
 
-use crate::Dtype;
+use crate::{Bytes, Dtype};
 
 /// Device code that travels inside the binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,14 +99,27 @@ pub struct Header {
     pub text: &'static str,
 }
 
-/// One thing that a stream does; a case is a list of them, all inside the timed region.
+/// What an implementation puts on a stream for one case, all of it inside the timed region.
+///
+/// Memory that only this implementation needs, such as a workspace or a repacked operand, is
+/// `scratch`: tensor numbers go on there after the family's last, so that a family with three
+/// tensors calls the first of them number 3. Its content is undefined before every launch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Sizes of this implementation's own memory, aligned to 256 bytes each.
+    pub scratch: Vec<Bytes>,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing that a stream does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Start a kernel.
     Launch(Launch),
     /// Set every byte of a tensor.
     Fill {
-        /// Index of the tensor in the family's list.
+        /// The tensor's number: its place in the family's list, or beyond it in [`Plan::scratch`].
         tensor: usize,
         /// The byte.
         byte: u8,
@@ -148,7 +161,7 @@ pub enum Constant {
 pub enum Argument {
     /// The address of a tensor.
     Tensor {
-        /// Index of the tensor in the family's list.
+        /// The tensor's number: its place in the family's list, or beyond it in [`Plan::scratch`].
         tensor: usize,
         /// Offset from its first byte.
         offset_bytes: u64,
@@ -169,7 +182,7 @@ pub enum Argument {
 /// zeros outside the bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorMap {
-    /// Index of the tensor in the family's list.
+    /// The tensor's number: its place in the family's list, or beyond it in [`Plan::scratch`].
     pub tensor: usize,
     /// The element type.
     pub dtype: Dtype,
