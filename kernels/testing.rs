@@ -98,14 +98,15 @@ impl Trial {
     }
 
     /// Whether outputs pass the gate; if not, the first reason.
-    pub fn judge(&self, outputs: &[Vec<f32>]) -> Result<(), String> {
-        let tolerance = self.family.tolerance(&self.problem);
+    pub fn judge(&self, found: &[Vec<f32>]) -> Result<(), String> {
         let (exact, working) = (self.truth(Arithmetic::Exact), self.truth(Arithmetic::Working));
-        let tensors = self.tensors.iter().filter(|t| matches!(t.role, Role::Output { .. }));
-        for (idx, tensor) in tensors.enumerate() {
+        let tensors = self.tensors.iter().enumerate();
+        let outputs = tensors.filter(|(_, tensor)| matches!(tensor.role, Role::Output { .. }));
+        for (idx, (at, tensor)) in outputs.enumerate() {
+            let tolerance = self.family.tolerance(&self.problem, at);
             let stored = |value: &f64| f64::from(tensor.dtype.round(*value as f32));
             let reference = errors(&exact[idx], working[idx].iter().map(stored));
-            let found = errors(&exact[idx], outputs[idx].iter().map(|v| f64::from(*v)));
+            let found = errors(&exact[idx], found[idx].iter().map(|v| f64::from(*v)));
             let relative = tolerance.factor * reference.relative + tolerance.floor_relative;
             let max = tolerance.factor * reference.max + tolerance.floor_absolute;
             // Written so that NaN fails.

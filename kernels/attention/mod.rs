@@ -68,6 +68,9 @@ static IMPLEMENTATIONS: [Implementation; 2] = [
     },
 ];
 
+/// Index of LSE in the family's list of tensors; O precedes it.
+const LSE: usize = 4;
+
 /// The sizes of a problem.
 #[derive(Clone, Copy)]
 struct Sizes {
@@ -153,23 +156,30 @@ impl Family for Attention {
     }
 
     /// Scores have the deviation s² of a product of operands, and f32 carries them with a few units
-    /// of that, which is a relative error of the exponentials and an absolute one of LSE. Storing P
-    /// and O rounds by half a unit in the last place. The floors are one such error: relative, for an
-    /// element of O, which is a mean of about Nk/e elements of V, and for LSE, of order ln Nk + s².
-    fn tolerance(&self, problem: &Problem) -> Tolerance {
+    /// of that, which is a relative error of the exponentials and an absolute one of LSE. The floors
+    /// are one such error. An element of O is a mean of about Nk/e elements of V, and storing P and O
+    /// rounds by half a unit in the last place. LSE is of order ln Nk + s² and stored in f32.
+    fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
         let keys = problem.shape.integer("nk") as f64;
+        let queries = ["b", "h", "n"].map(|axis| problem.shape.integer(axis)).iter().product();
         let value = deviation(problem.distribution);
         let score = value * value;
+        let unit = unit_roundoff(Dtype::F32);
+        if output == LSE {
+            return Tolerance {
+                factor: 2.0,
+                floor_relative: 8.0 * unit * cancellation(queries),
+                floor_absolute: 4.0 * unit * (1.0 + score + keys.ln()),
+            };
+        }
         let element = value / (keys / std::f64::consts::E).max(1.0).sqrt();
         let storing =
             if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) / 2.0 };
-        let summing = 8.0 * unit_roundoff(Dtype::F32) * (1.0 + score);
-        let logarithm = 4.0 * unit_roundoff(Dtype::F32) * (1.0 + score + keys.ln());
-        let queries = ["b", "h", "n"].map(|axis| problem.shape.integer(axis)).iter().product();
+        let summing = 8.0 * unit * (1.0 + score);
         Tolerance {
             factor: 2.0,
             floor_relative: summing * cancellation(queries) + storing,
-            floor_absolute: (summing + storing) * element + logarithm,
+            floor_absolute: (summing + storing) * element,
         }
     }
 

@@ -2,11 +2,8 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::Sizes;
+use super::{LSE, Sizes};
 use tilemark_core::family::{Arithmetic, Query};
-
-/// Index of O in the family's list; LSE follows it.
-const O: usize = 3;
 
 /// Rows of O, or elements of LSE; both are counted by query: (b·H + h)·N + i.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
@@ -15,11 +12,11 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
     for row in query.rows {
         let row = *row as usize;
         let softmax = softmax(query, sizes, row, arithmetic);
-        if query.output == O {
-            values.extend(weighted_values(query, sizes, row, &softmax, arithmetic));
-        } else {
+        if query.output == LSE {
             // With no key, this is −∞ + ln 0 = −∞.
             values.push(arithmetic.accumulated(softmax.max + softmax.sum.ln()));
+        } else {
+            values.extend(weighted_values(query, sizes, row, &softmax, arithmetic));
         }
     }
     values

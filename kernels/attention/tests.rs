@@ -81,6 +81,16 @@ fn queries_that_see_nothing_give_zero_and_minus_infinity() {
 }
 
 #[test]
+fn sums_are_judged_as_f32_where_the_elements_are_shorter() {
+    let trial = Trial::new(&Attention, "b=1,h=2,n=65,d=64,causal=true", Dtype::Bf16);
+    let mut outputs = trial.run(&Attention.implementations()[0], &trial.inputs());
+    assert_eq!(trial.judge(&outputs), Ok(()));
+    // As if the scores had been rounded to 14 bits: no error for O, a large one for LSE.
+    outputs[1].iter_mut().for_each(|lse| *lse *= 1.0 + 2f32.powi(-14));
+    assert!(trial.judge(&outputs).is_err_and(|reason| reason.starts_with("LSE ")));
+}
+
+#[test]
 fn grouped_queries_are_multi_head_with_repeated_keys() {
     let grouped = Trial::new(&Attention, "b=2,h=4,hk=2,n=9,nk=21,d=8", Dtype::F32);
     let full = Trial::new(&Attention, "b=2,h=4,n=9,nk=21,d=8", Dtype::F32);

@@ -121,7 +121,7 @@ impl Family for Gemm {
     /// Its sum carries rounding errors of about 2⁻²⁴·√K of that whatever its order, and storing it
     /// half a unit in the last place: the floors are one such error, for outputs so few that the
     /// reference's own errors may all be small by luck.
-    fn tolerance(&self, problem: &Problem) -> Tolerance {
+    fn tolerance(&self, problem: &Problem, _: usize) -> Tolerance {
         let [m, n, k] = ["m", "n", "k"].map(|axis| problem.shape.integer(axis));
         let root_k = (k as f64).sqrt();
         let element = deviation(problem.distribution).powi(2) * root_k;

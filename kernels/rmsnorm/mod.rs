@@ -96,18 +96,18 @@ impl Family for RmsNorm {
     }
 
     /// Storing y, and r before it, rounds by half a unit in the last place, and f32 arithmetic by a
-    /// few units of its own: the floors are one such error at an element of deviation one, which y
-    /// has unless ε outweighs the mean square.
-    fn tolerance(&self, problem: &Problem) -> Tolerance {
+    /// few units of its own: the floors are one such error of a typical element. That of y has
+    /// deviation one unless ε outweighs the mean square, that of r is a sum of two inputs.
+    fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
         let input = deviation(problem.distribution);
-        let element = input / (input * input + EPSILON).sqrt();
+        let element = if output == y_index(problem) {
+            input / (input * input + EPSILON).sqrt()
+        } else {
+            input * std::f64::consts::SQRT_2
+        };
         let stored = if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) };
         let rounding = 4.0 * unit_roundoff(Dtype::F32) + stored / 2.0;
-        Tolerance {
-            factor: 2.0,
-            floor_relative: rounding,
-            floor_absolute: rounding * element.min(input.max(1.0)),
-        }
+        Tolerance { factor: 2.0, floor_relative: rounding, floor_absolute: rounding * element }
     }
 
     fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
@@ -117,4 +117,9 @@ impl Family for RmsNorm {
     fn implementations(&self) -> &'static [Implementation] {
         &IMPLEMENTATIONS
     }
+}
+
+/// Index of y in the family's list of tensors; r, where there is a residual, follows it.
+fn y_index(problem: &Problem) -> usize {
+    if problem.shape.flag("residual") { 3 } else { 2 }
 }

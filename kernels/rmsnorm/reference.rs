@@ -2,14 +2,14 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::EPSILON;
+use super::{EPSILON, y_index};
 use tilemark_core::family::{Arithmetic, Query};
 
 /// Rows of y or, where there is a residual, of r.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
     let hidden = query.problem.shape.index("hidden");
     let has_residual = query.problem.shape.flag("residual");
-    let (weight, y) = if has_residual { (2, 3) } else { (1, 2) };
+    let y = y_index(query.problem);
     let mut values = Vec::with_capacity(query.rows.len() * hidden);
     for row in query.rows {
         let r = residual_sum(query, *row as usize * hidden, hidden, has_residual, arithmetic);
@@ -21,7 +21,8 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
         let mean = arithmetic.accumulated(squares / hidden as f64);
         let root = arithmetic.accumulated(arithmetic.accumulated(mean + EPSILON).sqrt());
         let inverse = arithmetic.accumulated(1.0 / root);
-        let weight = &query.operands[weight];
+        // The weights are the last input, and y the first output.
+        let weight = &query.operands[y - 1];
         values.extend(r.iter().enumerate().map(|(j, r)| {
             let normalised = arithmetic.accumulated(r * inverse);
             arithmetic.accumulated(normalised * weight.at(j))

@@ -3,7 +3,7 @@
 use super::{EPSILON, RmsNorm};
 use crate::testing::{Trial, check_agrees};
 use tilemark_core::family::Arithmetic;
-use tilemark_core::{Bytes, Dtype, Family, Flops};
+use tilemark_core::{Bytes, Distribution, Dtype, Family, Flops};
 
 const CROOKED: [&str; 6] = [
     "rows=1,hidden=1",
@@ -47,6 +47,17 @@ fn a_larger_row_has_the_same_direction() {
             assert!((y - scaled).abs() < 2e-6 * y.abs(), "`{}`", implementation.name);
         }
     }
+}
+
+#[test]
+fn the_residual_is_judged_by_its_own_scale() {
+    // ε outweighs inputs of 2⁻²⁰, so that y is a thousand times larger than r.
+    let shape = "rows=67,hidden=65,residual=true";
+    let trial = Trial::drawn(&RmsNorm, shape, Dtype::Bf16, Distribution::Subnormal);
+    let mut outputs = trial.run(&RmsNorm.implementations()[0], &trial.inputs());
+    assert_eq!(trial.judge(&outputs), Ok(()));
+    outputs[1][700] += 2f32.powi(-22);
+    assert!(trial.judge(&outputs).is_err_and(|reason| reason.starts_with("r ")));
 }
 
 #[test]

@@ -27,8 +27,9 @@ pub trait Family: Sync {
     /// How much work is it?
     fn work(&self, problem: &Problem) -> Work;
 
-    /// How exact must an answer be, beyond the error of the working-precision reference?
-    fn tolerance(&self, problem: &Problem) -> Tolerance;
+    /// How exact must an output be, beyond the error of the working-precision reference? `output`
+    /// is its index in the family's list of tensors: the outputs of a backward pass differ in scale.
+    fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance;
 
     /// What is the truth? Evaluates rows of one output: the `row` consecutive elements that
     /// [`Role::Output`] names, for each row index in `rows`, concatenated.
@@ -117,7 +118,7 @@ pub struct Work {
     pub least_bytes: Bytes,
 }
 
-/// How far an answer may lie from the truth: `factor` times the error of the working-precision
+/// How far an output may lie from the truth: `factor` times the error of the working-precision
 /// reference, plus a floor.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {

@@ -16,6 +16,7 @@ pub use gate::{Rejection, verify};
 pub use truth::Truth;
 
 use serde::{Deserialize, Serialize};
+use tilemark_core::family::Tolerance;
 
 /// Bounds of the user's own, which take the place of a family's floors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,4 +25,14 @@ pub struct Overrides {
     pub rtol: Option<f64>,
     /// Floor on the largest absolute error.
     pub atol: Option<f64>,
+}
+
+impl Overrides {
+    fn applied_to(&self, tolerance: Tolerance) -> Tolerance {
+        Tolerance {
+            floor_relative: self.rtol.unwrap_or(tolerance.floor_relative),
+            floor_absolute: self.atol.unwrap_or(tolerance.floor_absolute),
+            ..tolerance
+        }
+    }
 }

@@ -77,12 +77,6 @@ pub fn verify(
     truth: &Truth,
     overrides: &Overrides,
 ) -> Result<(Verification, Option<Rejection>), Fault> {
-    let tolerance = family.tolerance(problem);
-    let tolerance = Tolerance {
-        floor_relative: overrides.rtol.unwrap_or(tolerance.floor_relative),
-        floor_absolute: overrides.atol.unwrap_or(tolerance.floor_absolute),
-        ..tolerance
-    };
     let mut outputs = Vec::new();
     let mut rejection = None;
     for known in &truth.outputs {
@@ -91,6 +85,7 @@ pub fn verify(
         let readout = Readout { output: known.tensor, dtype, bytes: &bytes };
         let projection = family.projection(problem, &truth.operands, &readout);
         let name = placed.tensors()[known.tensor].name;
+        let tolerance = overrides.applied_to(family.tolerance(problem, known.tensor));
         let (check, rejected) = judge(name, known, &readout, projection, &tolerance);
         outputs.push(check);
         rejection = rejection.or(rejected);

@@ -115,7 +115,8 @@ impl Family for SumOfSquares {
         }
     }
 
-    fn tolerance(&self, _: &Problem) -> Tolerance {
+    fn tolerance(&self, _: &Problem, output: usize) -> Tolerance {
+        assert_eq!(output, 1, "only y is an output");
         Tolerance { factor: 2.0, floor_relative: 1e-6, floor_absolute: 1e-4 }
     }
 
