@@ -170,6 +170,9 @@ pub struct MethodArgs {
     /// Flush the last-level cache before every sample, or not
     #[arg(long, value_parser = cache, value_name = "cold|hot")]
     pub cache: Option<Cache>,
+    /// Replay work on a GPU as a graph that was captured once, instead of launching it
+    #[arg(long)]
+    pub graph: bool,
     /// Rounds in which implementations take turns
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,

@@ -148,6 +148,8 @@ pub struct Batch<'a> {
     pub samples: u32,
     /// Launches within one sample; its time is divided by them.
     pub launches: u32,
+    /// Replay a graph that was captured once, where the device has such a thing.
+    pub graph: bool,
 }
 
 /// One timed launch, or the mean of several.

@@ -4,7 +4,7 @@
 //! device, no clock and no file.
 
 use crate::case::Distribution;
-use crate::device::Info;
+use crate::device::{Info, Vendor};
 use crate::generator::Stream;
 use crate::launch::Plan;
 use crate::{Axis, Bytes, Dtype, Fault, Flops, Problem, Shape};
@@ -234,8 +234,25 @@ pub struct Site<'a> {
 pub struct Candidate {
     /// What tells it from the library's others, for the record: an algorithm's number and tile.
     pub name: String,
-    /// Puts the work on the stream once; returns before it is done.
-    pub enqueue: Box<dyn FnMut() -> Result<(), Fault>>,
+    /// Puts the work on the stream once; returns before it is done. This is what is timed.
+    pub enqueue: Enqueue,
+    /// Copies the latest result into our tensors, for a library that insists on outputs of its own:
+    /// a copy within the timed call would be traffic that the library's users do not have. The
+    /// device calls it outside of the time, after every run and every series of timed launches, so
+    /// that what is verified is what the last launch computed. None where `enqueue` writes to our
+    /// tensors itself.
+    pub publish: Option<Enqueue>,
+}
+
+/// Puts something on a stream.
+pub type Enqueue = Box<dyn FnMut() -> Result<(), Fault>>;
+
+impl Code {
+    /// Whether devices of this vendor run such code at all; if not, a plan does not even mention
+    /// the implementation there.
+    pub fn runs_on(&self, vendor: Vendor) -> bool {
+        matches!(self, Code::Host(_)) == vendor.runs_host_code()
+    }
 }
 
 impl Tensor {

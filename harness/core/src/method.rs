@@ -13,6 +13,9 @@ pub struct Method {
     pub regime: Regime,
     /// Whether the last-level cache is flushed before every sample.
     pub cache: Cache,
+    /// How work reaches a GPU.
+    #[serde(default)]
+    pub launching: Launching,
     /// Rounds in which the implementations of a problem take turns.
     pub rounds: u32,
     /// Least number of samples of one round.
@@ -53,12 +56,24 @@ pub enum Cache {
     Hot,
 }
 
+/// How work reaches a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Launching {
+    /// One launch after the other.
+    #[default]
+    Stream,
+    /// Captured once as a graph, and replayed.
+    Graph,
+}
+
 impl Method {
     /// The default: seven rounds, each long enough for a stable median.
     pub fn standard() -> Self {
         Method {
             regime: Regime::Settled,
             cache: Cache::Cold,
+            launching: Launching::Stream,
             rounds: 7,
             min_samples: 20,
             max_samples: 10_000,

@@ -19,11 +19,14 @@ use settle::Settling;
 use std::time::Instant;
 use stop::{Next, Sampling};
 use tilemark_core::device::{Batch, Device, Discard, Fault, Prepared, Sample};
-use tilemark_core::method::{Cache, Method, Regime};
+use tilemark_core::method::{Cache, Launching, Method, Regime};
 use tilemark_core::record::{Round, Samples, Stop};
 
 /// A sample taken under this share of the expected clock does not count.
 const LOW_CLOCK: f64 = 0.75;
+
+/// The name of the power cap among the reasons to slow down.
+pub const POWER_CAP: &str = "power_cap";
 
 /// Most launches of one hot sample.
 const LAUNCHES_MAX: u32 = 1 << 20;
@@ -145,7 +148,7 @@ impl Bench<'_> {
             let mut batch = self.time(take)?;
             let throttle_after = self.device.telemetry().throttle;
             clocks.extend(batch.iter().filter_map(|s| s.clock_hz));
-            mark(&mut batch, expected_clock(&clocks), throttle != throttle_after);
+            mark(&mut batch, expected_clock(&clocks), changed(&throttle, &throttle_after));
             throttle = throttle_after;
             for sample in &batch {
                 sampling.add(sample.seconds, self.launches, sample.discarded.is_none());
@@ -157,7 +160,8 @@ impl Bench<'_> {
     /// Times a batch, and refuses times that cannot be.
     fn time(&mut self, samples: u32) -> Result<Vec<Sample>, Fault> {
         let cold = self.method.cache == Cache::Cold;
-        let batch = Batch { sets: self.sets, cold, samples, launches: self.launches };
+        let graph = self.method.launching == Launching::Graph;
+        let batch = Batch { sets: self.sets, cold, samples, launches: self.launches, graph };
         let start_s = self.clock.now();
         let taken = self.device.time(&batch)?;
         let told_s = taken.iter().map(|s| s.seconds).sum::<f64>() * f64::from(self.launches);
@@ -178,6 +182,16 @@ impl Bench<'_> {
 /// seen, so that neither one wrong reading nor a long fall moves it.
 fn expected_clock(clocks: &[f64]) -> Option<f64> {
     stats::quantile(&stats::sorted(clocks.iter().copied()), 0.875)
+}
+
+/// Whether the reasons to slow down changed, other than by the power cap: a kernel that draws all
+/// the power a device may have meets the cap many times a second, which is how it runs for its
+/// users too.
+fn changed(before: &[String], after: &[String]) -> bool {
+    let lasting = |reasons: &[String]| -> Vec<String> {
+        reasons.iter().filter(|reason| *reason != POWER_CAP).cloned().collect()
+    };
+    lasting(before) != lasting(after)
 }
 
 /// Marks the samples of a batch that do not count.

@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use std::str::FromStr;
 use tilemark_core::family::Standing;
 use tilemark_core::record::WorkDone;
-use tilemark_core::{Bytes, Case, Distribution, Dtype, Family, Info, Problem, Shape, Value};
+use tilemark_core::{
+    Bytes, Case, Distribution, Dtype, Family, Implementation, Info, Problem, Shape, Value,
+};
 use wildmatch::WildMatch;
 
 /// What the user asked for beyond the suite. Empty lists select everything.
@@ -362,7 +364,8 @@ fn group(
     device: &Info,
 ) -> Group {
     let work = family.work(problem);
-    let cases = catalog.implementations(family).map(|implementation| Planned {
+    let native = |implementation: &&Implementation| implementation.code.runs_on(device.vendor);
+    let cases = catalog.implementations(family).filter(native).map(|implementation| Planned {
         case: Case {
             problem: problem.clone(),
             implementation: implementation.name.to_owned(),

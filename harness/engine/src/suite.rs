@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tilemark_core::method::{Cache, Method, Regime};
+use tilemark_core::method::{Cache, Launching, Method, Regime};
 use tilemark_core::{Distribution, Dtype, Value};
 use toml::Spanned;
 
@@ -16,10 +16,23 @@ pub struct Suite {
     pub name: String,
     /// Why it exists.
     pub about: String,
+    /// Where it runs unless devices are named.
+    pub devices: Devices,
     /// How its numbers are made.
     pub method: Method,
     /// What it runs.
     pub entries: Vec<Entry>,
+}
+
+/// Where a suite runs unless devices are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Devices {
+    /// Everywhere.
+    #[default]
+    All,
+    /// On GPUs: its shapes would keep a host busy for hours.
+    Gpu,
 }
 
 /// Shapes of one family.
@@ -72,6 +85,8 @@ pub struct SuiteError {
 struct SuiteFile {
     about: String,
     #[serde(default)]
+    devices: Devices,
+    #[serde(default)]
     method: MethodTable,
     entry: Vec<EntryTable>,
 }
@@ -110,6 +125,7 @@ struct MethodTable {
     preset: Option<Preset>,
     regime: Option<Regime>,
     cache: Option<Cache>,
+    launching: Option<Launching>,
     rounds: Option<u32>,
     min_samples: Option<u32>,
     max_samples: Option<u32>,
@@ -138,6 +154,7 @@ impl Suite {
         Ok(Suite {
             name: name.to_string_lossy().into_owned(),
             about: parsed.about,
+            devices: parsed.devices,
             method: parsed.method.resolve(),
             entries,
         })
@@ -185,6 +202,7 @@ impl MethodTable {
         Method {
             regime: self.regime.unwrap_or(preset.regime),
             cache: self.cache.unwrap_or(preset.cache),
+            launching: self.launching.unwrap_or(preset.launching),
             rounds: self.rounds.unwrap_or(preset.rounds),
             min_samples: self.min_samples.unwrap_or(preset.min_samples),
             max_samples: self.max_samples.unwrap_or(preset.max_samples),

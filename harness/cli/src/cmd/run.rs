@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tilemark_core::method::Method;
+use tilemark_core::method::{Launching, Method};
 use tilemark_core::record::{CaseResult, Ceilings, End, Environment, Line, Run};
 use tilemark_core::summary::RunSummary;
 use tilemark_core::{Case, Info};
@@ -22,7 +22,7 @@ use tilemark_engine::axis::AxisValues;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
 use tilemark_engine::run::{RunError, Runner, Settings, describe};
-use tilemark_engine::suite::Suite;
+use tilemark_engine::suite::{Devices, Suite};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
 use tilemark_engine::{compare, device, host, method_id, store, summarise};
@@ -32,7 +32,7 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let mut suite = catalog::suite(&args.suite)?;
     suite.method = method(args, &suite);
     let selection = selection(&args.selection);
-    let infos = devices(args)?;
+    let infos = devices(args, &suite)?;
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
     if args.dry_run {
         output::plan(&plan);
@@ -159,6 +159,9 @@ fn method(args: &RunArgs, suite: &Suite) -> Method {
     let mut method = if args.method.quick { Method::quick() } else { suite.method.clone() };
     method.regime = args.method.regime.unwrap_or(method.regime);
     method.cache = args.method.cache.unwrap_or(method.cache);
+    if args.method.graph {
+        method.launching = Launching::Graph;
+    }
     method.rounds = args.method.rounds.unwrap_or(method.rounds);
     method
 }
@@ -178,12 +181,25 @@ fn selection(args: &SelectionArgs) -> Selection {
     }
 }
 
-fn devices(args: &RunArgs) -> anyhow::Result<Vec<Info>> {
+/// The devices that were named; else all that are found and that the suite is meant for.
+fn devices(args: &RunArgs, suite: &Suite) -> anyhow::Result<Vec<Info>> {
     if !args.selection.devices.is_empty() {
         return args.selection.devices.iter().map(|name| Ok(device::info(name)?)).collect();
     }
     let found = device::list().into_iter().filter(|listing| listing.default);
-    Ok(found.filter_map(|listing| listing.found.ok()).collect())
+    let mut infos: Vec<Info> = found.filter_map(|listing| listing.found.ok()).collect();
+    if suite.devices == Devices::Gpu {
+        infos.retain(|info| !info.vendor.runs_host_code());
+    }
+    if infos.is_empty() {
+        return Err(UsageError {
+            problem: format!("suite `{}` is for GPUs, and none is found", suite.name),
+            hint: "`tilemark devices` says what was looked for; -d cpu runs it here all the same"
+                .to_owned(),
+        }
+        .into());
+    }
+    Ok(infos)
 }
 
 fn launcher(args: &RunArgs) -> anyhow::Result<Launcher> {

@@ -151,6 +151,14 @@ fn samples_across_a_throttle_change_are_kept_and_marked() {
 }
 
 #[test]
+fn a_power_cap_that_comes_and_goes_discards_nothing() {
+    let reasons = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert!(!changed(&reasons(&[]), &reasons(&[POWER_CAP])));
+    assert!(!changed(&reasons(&["hw_thermal"]), &reasons(&[POWER_CAP, "hw_thermal"])));
+    assert!(changed(&reasons(&[POWER_CAP]), &reasons(&[POWER_CAP, "hw_thermal"])));
+}
+
+#[test]
 fn a_time_that_cannot_be_is_a_fault_of_the_harness() {
     for seconds in [0.0, -1e-6, f64::NAN, f64::INFINITY] {
         let fault = measure(&mut device(|_, _| at(seconds)), &Method::standard(), 0).unwrap_err();

@@ -52,10 +52,8 @@ fn answer(
                 last.placed.release(device);
             }
             let next = prepare(catalog, device, *case, *method, overrides)?;
-            let reply = check(device, &next, |verification| Reply::Ready {
-                verification,
-                code: Vec::new(),
-            })?;
+            let code = device.code(next.sets[CHECKED_SET]);
+            let reply = check(device, &next, |verification| Reply::Ready { verification, code })?;
             *ready = Some(next);
             Ok(reply)
         }
