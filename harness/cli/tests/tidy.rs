@@ -85,7 +85,12 @@ fn kernels_and_core_stay_light() {
 
 #[test]
 fn unsafe_stands_only_where_hardware_or_foreign_code_begins() {
-    let places = ["harness/engine/src/device/", "baselines/rivals/", "harness/cdna/src/hip"];
+    let places = [
+        "harness/engine/src/device/",
+        "harness/engine/src/compile/",
+        "baselines/rivals/",
+        "harness/cdna/src/hip",
+    ];
     check(&["unsafe {", "unsafe fn", "unsafe impl"], |name| {
         places.iter().any(|place| name.starts_with(place))
     });

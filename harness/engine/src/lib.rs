@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod plan;
 pub mod suite;
 
+pub mod compile;
 pub mod device;
 pub mod measure;
 pub mod tensors;

@@ -1,0 +1,194 @@
+//! Which compilers there are on this machine, and where they were looked for.
+//!
+//! What the user names comes first; then what `scripts/toolchain` put into the checkout, whose
+//! versions are pinned; then what the machine has.
+
+use super::nvrtc::Nvrtc;
+use super::process::Program;
+use super::{Job, Output, Target};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tilemark_core::Fault;
+use tilemark_core::device::Vendor;
+
+/// One compiler for each vendor, or what was looked for in vain.
+#[derive(Debug)]
+pub struct Compilers {
+    /// For NVIDIA.
+    pub nvidia: Result<Compiler, Absent>,
+    /// For AMD.
+    pub amd: Result<Compiler, Absent>,
+}
+
+/// A compiler that works.
+#[derive(Debug)]
+pub struct Compiler {
+    engine: Engine,
+    path: String,
+    version: String,
+}
+
+/// A vendor without a compiler.
+#[derive(Clone, Debug)]
+pub struct Absent {
+    /// Each candidate, and what became of it.
+    pub looked_for: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Nvrtc(Nvrtc),
+    Nvcc(Program),
+    Clang(Program),
+}
+
+/// A place where a compiler may be.
+type Candidate = (String, fn(&str) -> Result<Compiler, String>);
+
+impl Compilers {
+    /// Those of this machine, looked for once in a process.
+    pub fn here() -> &'static Self {
+        static HERE: OnceLock<Compilers> = OnceLock::new();
+        HERE.get_or_init(|| Compilers { nvidia: first(nvidia()), amd: first(amd()) })
+    }
+
+    /// The one that compiles for this target.
+    pub(super) fn choose(&self, target: &Target) -> Result<&Compiler, Fault> {
+        let compiler = match target.vendor() {
+            Vendor::Nvidia => &self.nvidia,
+            _ => &self.amd,
+        };
+        compiler.as_ref().map_err(|absent| Fault::Infra {
+            message: format!("no compiler for {}: {absent}", target.arch),
+        })
+    }
+}
+
+impl Compiler {
+    /// NVRTC, by the path or plain name of its library.
+    pub fn nvrtc(library: &str) -> Result<Self, String> {
+        let nvrtc = Nvrtc::load(library)?;
+        let (path, version) = (nvrtc.path().to_owned(), nvrtc.version().to_owned());
+        Ok(Compiler { engine: Engine::Nvrtc(nvrtc), path, version })
+    }
+
+    /// nvcc, by its path, perhaps with arguments behind it.
+    pub fn nvcc(command: &str) -> Result<Self, String> {
+        let (program, version) = Program::find(command)?;
+        Ok(Compiler { engine: Engine::Nvcc(program), path: command.to_owned(), version })
+    }
+
+    /// A clang that knows AMD's architectures: its path, perhaps with arguments behind it.
+    pub fn clang(command: &str) -> Result<Self, String> {
+        let (program, version) = Program::find(command)?;
+        Ok(Compiler { engine: Engine::Clang(program), path: command.to_owned(), version })
+    }
+
+    /// Where it was found.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its name and version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn compile(&self, job: &Job<'_>) -> Result<Output, Fault> {
+        match &self.engine {
+            Engine::Nvrtc(nvrtc) => nvrtc.compile(job),
+            Engine::Nvcc(program) => program.nvcc(job, &self.version),
+            Engine::Clang(program) => program.clang(job, &self.version),
+        }
+    }
+}
+
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "looked for {}; hint: `scripts/toolchain` installs the compilers into a checkout",
+            self.looked_for.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for Absent {}
+
+fn first(candidates: Vec<Candidate>) -> Result<Compiler, Absent> {
+    let mut looked_for = Vec::new();
+    for (place, open) in candidates {
+        match open(&place) {
+            Ok(compiler) => return Ok(compiler),
+            Err(why) => looked_for.push(format!("{place} ({why})")),
+        }
+    }
+    Err(Absent { looked_for })
+}
+
+/// A compiler that the user names is the only candidate: another in its place would be a surprise.
+fn nvidia() -> Vec<Candidate> {
+    if let Some(library) = variable("TILEMARK_NVRTC") {
+        return vec![(library, Compiler::nvrtc)];
+    }
+    if let Some(program) = variable("TILEMARK_NVCC") {
+        return vec![(program, Compiler::nvcc)];
+    }
+    let mut folders: Vec<PathBuf> =
+        toolchain().map(|folder| folder.join("nvidia/cu13")).into_iter().collect();
+    folders.extend(["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).map(PathBuf::from));
+    folders.push("/usr/local/cuda".into());
+
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for library in folders.iter().flat_map(|folder| libraries(folder)) {
+        candidates.push((text(&library), Compiler::nvrtc));
+    }
+    for name in NVRTC_NAMES {
+        candidates.push((name.to_owned(), Compiler::nvrtc));
+    }
+    for folder in &folders {
+        candidates.push((text(&folder.join("bin/nvcc")), Compiler::nvcc));
+    }
+    candidates.push(("nvcc".to_owned(), Compiler::nvcc));
+    candidates
+}
+
+/// Newest first. A release of CUDA keeps its major number in the name of the library.
+const NVRTC_NAMES: [&str; 2] = ["libnvrtc.so.13", "libnvrtc.so.12"];
+
+/// The NVRTCs of a folder of CUDA; at least one path, so that it is named where it was looked for.
+fn libraries(folder: &Path) -> Vec<PathBuf> {
+    let places = ["lib", "lib64"].map(|lib| folder.join(lib));
+    let all = places.iter().flat_map(|lib| NVRTC_NAMES.map(|name| lib.join(name)));
+    let there: Vec<PathBuf> = all.filter(|path| path.exists()).collect();
+    if there.is_empty() { vec![places[0].join(NVRTC_NAMES[0])] } else { there }
+}
+
+fn amd() -> Vec<Candidate> {
+    if let Some(command) = variable("TILEMARK_HIP_CLANG") {
+        return vec![(command, Compiler::clang)];
+    }
+    let mut places: Vec<String> = toolchain().map(|f| text(&f.join("clang"))).into_iter().collect();
+    let rocm = variable("ROCM_PATH").unwrap_or_else(|| "/opt/rocm".to_owned());
+    places.push(text(&Path::new(&rocm).join("llvm/bin/clang")));
+    // The first of LLVM's own releases that knows gfx950 without spilling on gfx942.
+    places.push("clang-22".to_owned());
+    places.into_iter().map(|place| (place, Compiler::clang as fn(&str) -> _)).collect()
+}
+
+/// What `scripts/toolchain` made, in the checkout that holds this program or the current folder.
+fn toolchain() -> Option<PathBuf> {
+    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
+    let above = |start: &PathBuf| {
+        start.ancestors().map(|folder| folder.join(".toolchain")).find(|folder| folder.is_dir())
+    };
+    starts.iter().flatten().find_map(above)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
