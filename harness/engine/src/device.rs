@@ -1,6 +1,7 @@
 //! Every device that the engine can open: a list written by hand, one line a backend.
 
 pub mod cpu;
+pub mod cuda;
 pub mod null;
 
 mod memory;
@@ -52,8 +53,11 @@ struct Backend {
     open: fn(&str, Option<&str>) -> Option<Opened>,
 }
 
-static BACKENDS: &[Backend] =
-    &[Backend { list: cpu::list, open: cpu::open }, Backend { list: null::list, open: null::open }];
+static BACKENDS: &[Backend] = &[
+    Backend { list: cuda::list, open: cuda::open },
+    Backend { list: cpu::list, open: cpu::open },
+    Backend { list: null::list, open: null::open },
+];
 
 /// Every device that was looked for, found or not.
 pub fn list() -> Vec<Listing> {
@@ -85,7 +89,7 @@ mod tests {
     #[test]
     fn an_unknown_device_is_answered_with_the_known_ones() {
         let error = open("cuda:9x", None).err().expect("there is no such device");
-        assert_eq!(error.to_string(), "unknown device `cuda:9x`; known: cpu, null");
+        assert_eq!(error.to_string(), "unknown device `cuda:9x`; known: cuda, cpu, null");
     }
 
     #[test]

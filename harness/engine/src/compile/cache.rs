@@ -43,7 +43,8 @@ impl Cache {
         Cache { folder: Some(folder.to_owned()) }
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
+    /// Where the file of that name is kept, for others who keep something by content.
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join(key))
     }
 

@@ -1,0 +1,236 @@
+//! Loaded code, and what is put on a stream.
+
+use super::{Context, OrFault, c_string, describe};
+use cudarc::driver::result;
+use cudarc::driver::sys::{self, CUfunction_attribute};
+use std::ffi::{c_int, c_uint, c_void};
+use std::rc::Rc;
+use tilemark_core::Fault;
+use tilemark_core::launch::Launch;
+
+/// A compiled image in a device's memory.
+pub struct Module(sys::CUmodule);
+
+impl Module {
+    /// Loads an image that a compiler made for this device.
+    pub fn load(_context: &Context, image: &[u8]) -> Result<Rc<Self>, Fault> {
+        // SAFETY: the image is a whole one, from the compiler or from the cache that checks it.
+        let module = unsafe { result::module::load_data(image.as_ptr().cast()) };
+        module.map(|handle| Rc::new(Module(handle))).or_fault("load device code")
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: unloaded once, after every kernel of it is gone.
+        let _ = unsafe { result::module::unload(self.0) };
+    }
+}
+
+/// A kernel of a loaded image.
+#[derive(Clone)]
+pub struct Kernel {
+    function: sys::CUfunction,
+    /// Keeps the code loaded.
+    _module: Rc<Module>,
+}
+
+/// The shape of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    grid: [u32; 3],
+    block: [u32; 3],
+    cluster: [u32; 3],
+    dynamic_shared_bytes: u32,
+}
+
+impl Extent {
+    /// Blocks of threads along x alone.
+    pub fn flat(blocks: u32, threads: u32) -> Self {
+        let (grid, block) = ([blocks, 1, 1], [threads, 1, 1]);
+        Extent { grid, block, cluster: [1; 3], dynamic_shared_bytes: 0 }
+    }
+}
+
+impl From<&Launch> for Extent {
+    fn from(launch: &Launch) -> Self {
+        Extent {
+            grid: launch.grid,
+            block: launch.block,
+            cluster: launch.cluster,
+            dynamic_shared_bytes: launch.dynamic_shared_bytes,
+        }
+    }
+}
+
+/// Shared memory that a block may ask for without saying so first.
+const UNASKED_SHARED_BYTES: u32 = 48 << 10;
+
+/// Blocks of a cluster that every device with clusters takes.
+const PORTABLE_CLUSTER: u32 = 8;
+
+impl Kernel {
+    /// The kernel of that name.
+    pub fn new(module: &Rc<Module>, name: &str) -> Result<Self, Fault> {
+        // SAFETY: the module is loaded.
+        let function = unsafe { result::module::get_function(module.0, c_string(name)?) };
+        let function = function.or_fault(&format!("find the kernel `{name}`"))?;
+        Ok(Kernel { function, _module: module.clone() })
+    }
+
+    /// Asks the driver for what launches of this shape need beyond the default.
+    pub fn allow(&self, extent: &Extent) -> Result<(), Fault> {
+        if extent.dynamic_shared_bytes > UNASKED_SHARED_BYTES {
+            let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            self.set(attribute, extent.dynamic_shared_bytes, "allow so much shared memory")?;
+        }
+        if extent.cluster.iter().product::<u32>() > PORTABLE_CLUSTER {
+            let attribute =
+                CUfunction_attribute::CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED;
+            self.set(attribute, 1, "allow so large a cluster")?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, what: CUfunction_attribute, value: u32, operation: &str) -> Result<(), Fault> {
+        // SAFETY: the function belongs to a loaded module.
+        unsafe { result::function::set_function_attribute(self.function, what, value as c_int) }
+            .or_fault(&format!("{operation} ({value})"))
+    }
+
+    /// Registers of a thread.
+    pub fn registers(&self) -> u32 {
+        self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_NUM_REGS)
+    }
+
+    /// Bytes of a thread in local memory, where registers are spilled to.
+    pub fn local_bytes(&self) -> u32 {
+        self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)
+    }
+
+    /// Shared memory of a block that the code itself declares.
+    pub fn static_shared_bytes(&self) -> u32 {
+        self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)
+    }
+
+    fn get(&self, what: CUfunction_attribute) -> u32 {
+        // SAFETY: the function belongs to a loaded module.
+        let value = unsafe { result::function::get_function_attribute(self.function, what) };
+        value.map_or(0, c_int::unsigned_abs)
+    }
+
+    /// Blocks of this shape that a multiprocessor holds at once.
+    pub fn blocks_per_unit(&self, extent: &Extent) -> Option<u32> {
+        let threads = extent.block.iter().product::<u32>() as c_int;
+        let shared = extent.dynamic_shared_bytes as usize;
+        // SAFETY: the function belongs to a loaded module.
+        let blocks = unsafe {
+            result::occupancy::max_active_block_per_multiprocessor(self.function, threads, shared)
+        };
+        blocks.ok().map(c_int::unsigned_abs)
+    }
+}
+
+/// The bytes of one argument, aligned as strictly as any parameter of a kernel is.
+#[derive(Clone, Copy)]
+#[repr(C, align(128))]
+pub struct Argument([u8; 128]);
+
+impl Argument {
+    /// An argument of these bytes; at most 128.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut argument = Argument([0; 128]);
+        argument.0[..bytes.len()].copy_from_slice(bytes);
+        argument
+    }
+}
+
+impl Context {
+    /// Enqueues a kernel.
+    pub fn launch(
+        &self,
+        kernel: &Kernel,
+        extent: &Extent,
+        arguments: &[Argument],
+    ) -> Result<(), Fault> {
+        let mut pointers: Vec<*mut c_void> =
+            arguments.iter().map(|argument| argument.0.as_ptr() as *mut c_void).collect();
+        let mut cluster = cluster_attribute(extent.cluster);
+        let [grid_x, grid_y, grid_z] = extent.grid;
+        let [block_x, block_y, block_z] = extent.block;
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid_x,
+            gridDimY: grid_y,
+            gridDimZ: grid_z,
+            blockDimX: block_x,
+            blockDimY: block_y,
+            blockDimZ: block_z,
+            sharedMemBytes: extent.dynamic_shared_bytes,
+            hStream: self.stream,
+            attrs: &mut cluster,
+            numAttrs: c_uint::from(extent.cluster != [1; 3]),
+        };
+        let none = std::ptr::null_mut();
+        // SAFETY: the driver copies the arguments before it returns; their number and sizes are the
+        // kernel's, as the family that wrote both says, and its tests check.
+        unsafe { sys::cuLaunchKernelEx(&config, kernel.function, pointers.as_mut_ptr(), none) }
+            .result()
+            // Whatever the driver dislikes of a launch, the implementation asked for it.
+            .map_err(|error| Fault::Crash {
+                message: format!(
+                    "could not launch a grid of {:?} blocks of {:?} with {} bytes of dynamic \
+                     shared memory in clusters of {:?}: {}",
+                    extent.grid,
+                    extent.block,
+                    extent.dynamic_shared_bytes,
+                    extent.cluster,
+                    describe(error)
+                ),
+            })
+    }
+
+    /// Records what `enqueue` puts on the stream, instead of doing it.
+    pub fn capture(&self, enqueue: impl FnOnce() -> Result<(), Fault>) -> Result<Graph, Fault> {
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: the stream lives as long as `self`.
+        unsafe { result::stream::begin_capture(self.stream, mode) }.or_fault("start a capture")?;
+        let enqueued = enqueue();
+        // SAFETY: the capture was started above, and ends whatever happened in between.
+        let graph = unsafe { result::stream::end_capture(self.stream) }.or_fault("end a capture");
+        enqueued?;
+        let graph = graph?;
+        // SAFETY: the graph is whole, and no longer needed once there is an executable of it.
+        let executable = unsafe {
+            let made = result::graph::instantiate(graph, sys::CUgraphInstantiate_flags(0));
+            let _ = result::graph::destroy(graph);
+            made
+        };
+        executable.map(Graph).or_fault("make a graph executable")
+    }
+
+    /// Enqueues a captured graph.
+    pub fn replay(&self, graph: &Graph) -> Result<(), Fault> {
+        // SAFETY: both handles are alive.
+        unsafe { result::graph::launch(graph.0, self.stream) }.or_fault("launch a graph")
+    }
+}
+
+/// Work that was captured once and can be launched as a whole.
+pub struct Graph(sys::CUgraphExec);
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: destroyed once.
+        let _ = unsafe { result::graph::exec_destroy(self.0) };
+    }
+}
+
+fn cluster_attribute([x, y, z]: [u32; 3]) -> sys::CUlaunchAttribute {
+    // SAFETY: all zeros is a valid value of this plain C union and of its padding.
+    let mut attribute: sys::CUlaunchAttribute = unsafe { std::mem::zeroed() };
+    attribute.id = sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    attribute.value.clusterDim.x = x;
+    attribute.value.clusterDim.y = y;
+    attribute.value.clusterDim.z = z;
+    attribute
+}
