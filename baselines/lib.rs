@@ -11,9 +11,29 @@ mod testing;
 mod tests;
 
 use tilemark_core::Implementation;
+use tilemark_core::device::Vendor;
 
 /// Every rival, by the name of the family it implements.
 ///
 /// rmsnorm has none on a CPU: no crate offers it fused on a slice, users write the loops themselves.
-pub static RIVALS: &[(&str, &Implementation)] =
-    &[("gemm", &rivals::gemm::GEMM), ("attention", &rivals::attention::COMPOSED)];
+pub static RIVALS: &[(&str, &Implementation)] = &[
+    ("gemm", &rivals::gemm::GEMM),
+    ("gemm", &rivals::cublaslt::CUBLASLT),
+    ("gemm", &rivals::cublas::CUBLAS),
+    ("attention", &rivals::attention::COMPOSED),
+];
+
+/// Versions of the libraries that the rivals on a device of this vendor call, as far as they are
+/// here. It loads what it asks, so it belongs into a worker.
+pub fn libraries(vendor: Vendor) -> Vec<(String, String)> {
+    if vendor.runs_host_code() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    if vendor == Vendor::Nvidia {
+        let named = |name: &str, version: Option<String>| version.map(|v| (name.to_owned(), v));
+        found.extend(named("cublas", rivals::cublas::version()));
+        found.extend(named("cublaslt", rivals::cublaslt::version()));
+    }
+    found
+}

@@ -1,13 +1,19 @@
-//! Every rival passes the same gate as our implementations.
+//! Every rival on a host passes the same gate as our implementations; those on a GPU are checked
+//! where one is, by `tilemark verify`.
 
 use crate::RIVALS;
-use crate::testing::check_agrees;
+use crate::testing::{Trial, check_agrees};
+use tilemark_core::device::Vendor;
+use tilemark_core::family::{Code, Site};
+use tilemark_core::{Bytes, Dtype, Fault, Implementation, Info};
 use tilemark_kernels::FAMILIES;
 
 fn check(family: &str, shapes: &[&str]) {
     let truth = FAMILIES.iter().find(|f| f.about().name == family).unwrap();
-    let rivals: Vec<_> = RIVALS.iter().filter(|(name, _)| *name == family).collect();
-    assert!(!rivals.is_empty(), "no rival of {family}");
+    let on_host = |rival: &Implementation| matches!(rival.code, Code::Host(_));
+    let rivals: Vec<_> =
+        RIVALS.iter().filter(|(name, rival)| *name == family && on_host(rival)).collect();
+    assert!(!rivals.is_empty(), "no rival of {family} on a host");
     for (_, rival) in rivals {
         check_agrees(*truth, rival, shapes);
     }
@@ -44,5 +50,45 @@ fn attention_agrees_with_the_truth() {
 fn every_rival_is_of_a_family() {
     for (family, rival) in RIVALS {
         assert!(FAMILIES.iter().any(|f| f.about().name == *family), "{family}: {}", rival.name);
+    }
+}
+
+#[test]
+fn a_library_that_is_not_here_is_said_and_never_a_panic() {
+    let present = crate::libraries(Vendor::Nvidia);
+    if !present.is_empty() {
+        eprintln!("skipped: there are {present:?}");
+        return;
+    }
+    let info = Info {
+        name: "cuda:0".to_owned(),
+        vendor: Vendor::Nvidia,
+        model: String::new(),
+        arch: "sm_90a".to_owned(),
+        uuid: None,
+        memory: Bytes(0),
+        last_level_cache: Bytes(0),
+        units: 132,
+        driver: None,
+        runtime: None,
+        traits: Vec::new(),
+    };
+    for (name, rival) in RIVALS {
+        let Code::Library(plan) = rival.code else { continue };
+        let family = FAMILIES.iter().find(|f| f.about().name == *name).unwrap();
+        let shape = match *name {
+            "gemm" => "m=8,n=8,k=8",
+            "rmsnorm" => "rows=8,hidden=8",
+            _ => "b=1,h=1,n=8,d=8",
+        };
+        let problem = Trial::new(*family, shape, Dtype::Bf16).problem;
+        assert_eq!((rival.supports)(&problem, &info), Ok(()), "{}", rival.name);
+        let site = Site { problem: &problem, info: &info, stream: 0, addresses: &[0; 5] };
+        match plan(&site).err() {
+            Some(Fault::Unsupported { reason }) => {
+                assert!(reason.contains("hint: "), "{}: {reason}", rival.name);
+            }
+            other => panic!("{}: {other:?}", rival.name),
+        }
     }
 }

@@ -5,6 +5,11 @@
 pub mod attention;
 pub mod gemm;
 
+pub mod cublas;
+pub mod cublaslt;
+
+mod blas;
+mod cuda;
 mod product;
 
 use half::slice::HalfFloatSliceExt;
