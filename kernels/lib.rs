@@ -8,7 +8,10 @@ pub mod rmsnorm;
 
 mod exactness;
 mod host;
+mod tile;
 
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

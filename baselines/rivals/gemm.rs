@@ -8,16 +8,27 @@ use super::{any_on_host, narrow, widened};
 use ::gemm::Parallelism;
 use bytemuck::{cast_slice, cast_slice_mut};
 use tilemark_core::family::{Code, Standing};
-use tilemark_core::{Dtype, Implementation, Problem};
+use tilemark_core::{Dtype, Implementation, Info, Problem};
 
 /// The rival.
 pub static GEMM: Implementation = Implementation {
     name: "gemm_crate",
     idea: "the `gemm` crate in f32, rayon; bf16 and f16 are converted within the timed call",
     standing: Standing::Rival,
-    supports: any_on_host,
+    supports,
     code: Code::Host(run),
 };
+
+fn supports(problem: &Problem, info: &Info) -> Result<(), String> {
+    any_on_host(problem, info)?;
+    if problem.dtype == Dtype::E4m3 {
+        return Err("the crate has no 8-bit types".to_owned());
+    }
+    match problem.shape.word("scale") {
+        "none" => Ok(()),
+        scale => Err(format!("the crate has no scale={scale}")),
+    }
+}
 
 fn run(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let ([a, b], [c]) = (inputs, outputs) else { unreachable!("gemm has A, B and C") };

@@ -27,25 +27,25 @@ fn any_on_host(_problem: &Problem, info: &Info) -> Result<(), String> {
 /// A tensor's elements as f32.
 ///
 /// # Panics
-/// If `dtype` is none that the rivals' families list.
+/// If `dtype` is none that the rivals support.
 fn widened(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F32 => bytemuck::cast_slice(bytes).to_vec(),
         Dtype::Bf16 => bytemuck::cast_slice::<_, bf16>(bytes).to_f32_vec(),
         Dtype::F16 => bytemuck::cast_slice::<_, f16>(bytes).to_f32_vec(),
-        Dtype::E4m3 => unreachable!("no rival's family lists {dtype}"),
+        Dtype::E4m3 => unreachable!("no rival supports {dtype}"),
     }
 }
 
 /// Rounds `values` to `dtype` into `bytes`.
 ///
 /// # Panics
-/// If `dtype` is none that the rivals' families list.
+/// If `dtype` is none that the rivals support.
 fn narrow(dtype: Dtype, values: &[f32], bytes: &mut [u8]) {
     match dtype {
         Dtype::F32 => bytemuck::cast_slice_mut(bytes).copy_from_slice(values),
         Dtype::Bf16 => bytemuck::cast_slice_mut::<_, bf16>(bytes).convert_from_f32_slice(values),
         Dtype::F16 => bytemuck::cast_slice_mut::<_, f16>(bytes).convert_from_f32_slice(values),
-        Dtype::E4m3 => unreachable!("no rival's family lists {dtype}"),
+        Dtype::E4m3 => unreachable!("no rival supports {dtype}"),
     }
 }

@@ -2,20 +2,21 @@
 //!
 //! It must not know shapes that are measured or who measures them.
 
-use super::Sizes;
+use super::{Scale, Sizes, output_dtype};
 use crate::host::product::{DEPTH, Panels, multiply, panel_width};
 use crate::host::{Elements, narrow};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
-use tilemark_core::Problem;
+use tilemark_core::{Dtype, Problem};
 
 /// Three loops, on operands widened to f32.
 pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let sizes = Sizes::of(problem);
     let [a, b] = [0, 1].map(|idx| Elements::new(problem.dtype, inputs[idx]).to_vec());
     let mut c = vec![0.0f32; sizes.m * sizes.n];
+    let scales = Scales::of(sizes, inputs);
     for (i, row) in c.chunks_exact_mut(sizes.n).enumerate() {
         for k in 0..sizes.k {
             let factor = a[i * sizes.k + k];
@@ -23,8 +24,40 @@ pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
                 *sum += factor * b[sizes.b(k, j)];
             }
         }
+        scales.apply(i, 0, row);
     }
-    narrow(problem.dtype, &c, outputs[0]);
+    narrow(output_dtype(problem.dtype), &c, outputs[0]);
+}
+
+/// What sums are multiplied by before they are rounded.
+struct Scales {
+    scale: Scale,
+    of_a: Vec<f32>,
+    of_b: Vec<f32>,
+}
+
+impl Scales {
+    fn of(sizes: Sizes, inputs: &[&[u8]]) -> Self {
+        let read =
+            |idx: usize| inputs.get(idx).map(|bytes| Elements::new(Dtype::F32, bytes).to_vec());
+        let [of_a, of_b] = [2, 3].map(|idx| read(idx).unwrap_or_default());
+        Scales { scale: sizes.scale, of_a, of_b }
+    }
+
+    /// Scales the sums of a part of C's row `row` that begins at column `column`.
+    fn apply(&self, row: usize, column: usize, sums: &mut [f32]) {
+        match self.scale {
+            Scale::None => {}
+            Scale::Tensor => {
+                let factor = self.of_a[0] * self.of_b[0];
+                sums.iter_mut().for_each(|sum| *sum *= factor);
+            }
+            Scale::RowColumn => {
+                let factors = self.of_b[column..].iter().map(|of_b| self.of_a[row] * of_b);
+                sums.iter_mut().zip(factors).for_each(|(sum, factor)| *sum *= factor);
+            }
+        }
+    }
 }
 
 /// Largest extents of a tile of C: with its slices of A and B it takes 2 MiB, and of these the 1 MiB
@@ -36,7 +69,9 @@ pub fn blocked(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let sizes = Sizes::of(problem);
     let [a, b] = [0, 1].map(|idx| Elements::new(problem.dtype, inputs[idx]));
     let (rows, columns) = tile_extents(sizes, rayon::current_num_threads());
-    let size = problem.dtype.size() as usize;
+    let scales = Scales::of(sizes, inputs);
+    let output = output_dtype(problem.dtype);
+    let size = output.size() as usize;
     let run = |tile: Tile<'_>| {
         let task = Task {
             sizes,
@@ -45,10 +80,14 @@ pub fn blocked(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
             rows: tile.row..tile.row + tile.lines.len(),
             columns: tile.offset / size..(tile.offset + tile.lines[0].len()) / size,
         };
+        let corner = (tile.row, task.columns.start);
         WORKSPACE.with_borrow_mut(|workspace| {
             let stride = Arch::new().dispatch(Product { task, workspace });
-            for (line, sums) in tile.lines.into_iter().zip(workspace.c.chunks_exact(stride)) {
-                narrow(problem.dtype, &sums[..line.len() / size], line);
+            let sums = workspace.c.chunks_exact_mut(stride);
+            for (idx, (line, sums)) in tile.lines.into_iter().zip(sums).enumerate() {
+                let sums = &mut sums[..line.len() / size];
+                scales.apply(corner.0 + idx, corner.1, sums);
+                narrow(output, sums, line);
             }
         });
     };

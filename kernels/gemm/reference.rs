@@ -2,22 +2,32 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::{Sizes, stored_roundoff};
-use crate::exactness::unit_roundoff;
+use super::{Scale, Sizes, stored_roundoff, summing_error};
 use tilemark_core::family::{Arithmetic, Operand, Query, Readout};
 use tilemark_core::generator::Stream;
 use tilemark_core::{Distribution, Dtype, Problem};
 
-/// Elements of C by flat index: Σ_k A[i,k] · B[k,j], added in the order of k.
+/// Elements of C by flat index: Σ_k A[i,k] · B[k,j], added in the order of k, then scaled.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
     let sizes = Sizes::of(query.problem);
     let [a, b] = [&query.operands[0], &query.operands[1]];
     let element = |index: &u64| {
         let (i, j) = (*index as usize / sizes.n, *index as usize % sizes.n);
-        (0..sizes.k)
-            .fold(0.0, |sum, k| arithmetic.fused(sum, a.at(i * sizes.k + k), b.at(sizes.b(k, j))))
+        let sum = (0..sizes.k)
+            .fold(0.0, |sum, k| arithmetic.fused(sum, a.at(i * sizes.k + k), b.at(sizes.b(k, j))));
+        let [of_a, of_b] = scales(sizes, query.operands, i, j);
+        arithmetic.accumulated(sum * arithmetic.accumulated(of_a * of_b))
     };
     query.rows.iter().map(element).collect()
+}
+
+/// What row i of A and column j of B are scaled by.
+fn scales(sizes: Sizes, operands: &[Operand], i: usize, j: usize) -> [f64; 2] {
+    match sizes.scale {
+        Scale::None => [1.0, 1.0],
+        Scale::Tensor => [operands[2].at(0), operands[3].at(0)],
+        Scale::RowColumn => [operands[2].at(i), operands[3].at(j)],
+    }
 }
 
 /// Deviations of a row's projected rounding error that pass. Rounding to nearest leaves about
@@ -33,8 +43,8 @@ pub fn projection(problem: &Problem, operands: &[Operand], output: &Readout<'_>)
     let signs = Stream::new(problem.seed, operands.len(), Distribution::Uniform);
     let x: Vec<f64> =
         (0..sizes.n as u64).map(|j| if signs.bits(j) & 1 == 0 { 1.0 } else { -1.0 }).collect();
-    let b = project_b(sizes, &operands[1], &x);
-    (0..sizes.m).map(|i| row_figure(sizes, i, operands, output, &x, &b)).fold(0.0, f64::max)
+    let b = project_b(sizes, operands, &x);
+    (0..sizes.m).map(|i| row_figure(problem, i, operands, output, &x, &b)).fold(0.0, f64::max)
 }
 
 /// Of one row of B: its product with x, and the sum of its squares.
@@ -43,10 +53,10 @@ struct ProjectedRow {
     squares: f64,
 }
 
-fn project_b(sizes: Sizes, b: &Operand, x: &[f64]) -> Vec<ProjectedRow> {
+fn project_b(sizes: Sizes, operands: &[Operand], x: &[f64]) -> Vec<ProjectedRow> {
     let row = |k| {
         x.iter().enumerate().fold(ProjectedRow { product: 0.0, squares: 0.0 }, |row, (j, sign)| {
-            let value = b.at(sizes.b(k, j));
+            let value = operands[1].at(sizes.b(k, j)) * scales(sizes, operands, 0, j)[1];
             ProjectedRow {
                 product: row.product + value * sign,
                 squares: row.squares + value * value,
@@ -57,16 +67,18 @@ fn project_b(sizes: Sizes, b: &Operand, x: &[f64]) -> Vec<ProjectedRow> {
 }
 
 fn row_figure(
-    sizes: Sizes,
+    problem: &Problem,
     i: usize,
     operands: &[Operand],
     output: &Readout<'_>,
     x: &[f64],
     b: &[ProjectedRow],
 ) -> f64 {
+    let sizes = Sizes::of(problem);
+    let [scale, _] = scales(sizes, operands, i, 0);
     let (mut expected, mut terms) = (0.0, 0.0);
     for (k, row) in b.iter().enumerate() {
-        let a = operands[0].at(i * sizes.k + k);
+        let a = operands[0].at(i * sizes.k + k) * scale;
         expected += a * row.product;
         terms += a * a * row.squares;
     }
@@ -77,7 +89,7 @@ fn row_figure(
         squares += c * c;
     }
     let deviation = (found - expected).abs();
-    let limit = LIMIT_DEVIATIONS * explained(sizes, output.dtype, terms, squares);
+    let limit = LIMIT_DEVIATIONS * explained(problem, output.dtype, terms, squares);
     if deviation == 0.0 {
         0.0
     } else if !deviation.is_finite() {
@@ -89,8 +101,9 @@ fn row_figure(
 
 /// What rounding adds to a row's projection, as the root of the sum over the row's elements:
 /// `terms` is Σ_kj (A[i,k]·B[k,j])², and `squares` is Σ_j C[i,j]².
-fn explained(sizes: Sizes, dtype: Dtype, terms: f64, squares: f64) -> f64 {
-    let summing = unit_roundoff(Dtype::F32) * (sizes.k as f64 * terms).sqrt();
+fn explained(problem: &Problem, dtype: Dtype, terms: f64, squares: f64) -> f64 {
+    let sizes = Sizes::of(problem);
+    let summing = summing_error(sizes, problem.dtype) * terms.sqrt();
     let storing = stored_roundoff(dtype) * squares.sqrt();
     // Below the smallest normal value a step is absolute: 2⁻²⁴ in f16, next to nothing elsewhere.
     let subnormal = if dtype == Dtype::F16 { 0.5f64.powi(25) } else { f64::MIN_POSITIVE };

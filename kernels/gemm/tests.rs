@@ -1,11 +1,13 @@
 //! Properties of the matrix product that hold for every implementation, and of its checks.
 
-use super::Gemm;
-use crate::testing::{Trial, check_agrees};
+use super::{Candidate, Gemm, candidates};
+use crate::testing::{Trial, check_agrees, device};
+use crate::tests::on_host;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::{Arithmetic, Readout};
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
-const CROOKED: [&str; 9] = [
+const CROOKED: [&str; 12] = [
     "m=1,n=1,k=1",
     "m=1,n=67,k=31",
     "m=67,n=1,k=31",
@@ -13,13 +15,16 @@ const CROOKED: [&str; 9] = [
     "m=97,n=131,k=90",
     "m=17,n=65,k=127",
     "m=17,n=65,k=127,layout=nt",
+    "m=17,n=65,k=127,scale=tensor",
+    "m=17,n=65,k=127,scale=row_column",
+    "m=601,n=7,k=30,scale=row_column",
     "m=49,n=97,k=257",
     "m=49,n=97,k=257,layout=nt",
 ];
 
 #[test]
 fn every_implementation_agrees_with_the_truth() {
-    for implementation in Gemm.implementations() {
+    for implementation in on_host(&Gemm) {
         check_agrees(&Gemm, implementation, &CROOKED);
     }
 }
@@ -38,12 +43,22 @@ fn the_truth_is_the_sum_of_products() {
 }
 
 #[test]
+fn scales_multiply_rows_and_columns() {
+    let trial = Trial::new(&Gemm, "m=2,n=2,k=1,scale=row_column", Dtype::E4m3);
+    let [a, b, of_a, of_b] = [0, 1, 2, 3].map(|idx| [0, 1].map(|at| trial.operands[idx].at(at)));
+    assert!(of_a[0] != of_a[1] && of_b[0] != of_b[1], "{of_a:?} {of_b:?}");
+    let element = |i: usize, j: usize| a[i] * b[j] * (of_a[i] * of_b[j]);
+    let expected = [element(0, 0), element(0, 1), element(1, 0), element(1, 1)];
+    assert_eq!(trial.truth(Arithmetic::Exact), [expected]);
+}
+
+#[test]
 fn a_product_with_the_identity_is_the_other_operand() {
     for layout in ["nn", "nt"] {
         let trial = Trial::new(&Gemm, &format!("m=19,n=37,k=37,layout={layout}"), Dtype::F16);
         let mut inputs = trial.inputs();
         inputs[1] = (0..37 * 37).map(|at| if at % 38 == 0 { 1.0 } else { 0.0 }).collect();
-        for implementation in Gemm.implementations() {
+        for implementation in on_host(&Gemm) {
             let outputs = trial.run(implementation, &inputs);
             assert_eq!(outputs[0], inputs[0], "`{}` {layout}", implementation.name);
         }
@@ -53,7 +68,13 @@ fn a_product_with_the_identity_is_the_other_operand() {
 #[test]
 fn the_projection_passes_right_answers_and_no_others() {
     for dtype in Gemm.about().dtypes {
-        for shape in ["m=1,n=1,k=1", "m=17,n=65,k=127", "m=17,n=65,k=127,layout=nt"] {
+        for shape in [
+            "m=1,n=1,k=1",
+            "m=17,n=65,k=127",
+            "m=17,n=65,k=127,layout=nt",
+            "m=17,n=65,k=127,scale=tensor",
+            "m=17,n=65,k=127,scale=row_column",
+        ] {
             let trial = Trial::new(&Gemm, shape, *dtype);
             let right: Vec<f32> =
                 trial.truth(Arithmetic::Working)[0].iter().map(|v| *v as f32).collect();
@@ -73,11 +94,30 @@ fn the_projection_passes_right_answers_and_no_others() {
 }
 
 fn figure(trial: &Trial, values: &[f32]) -> f64 {
-    let dtype = trial.problem.dtype;
+    let output = trial.tensors.len() - 1;
+    let dtype = trial.tensors[output].dtype;
     let mut bytes = vec![0; values.len() * dtype.size() as usize];
     dtype.encode(values, &mut bytes);
-    let readout = Readout { output: 2, dtype, bytes: &bytes };
+    let readout = Readout { output, dtype, bytes: &bytes };
     Gemm.projection(&trial.problem, &trial.operands, &readout).unwrap()
+}
+
+#[test]
+fn every_candidate_of_the_search_is_what_the_table_would_say() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let of = |shape, dtype| candidates(&Trial::new(&Gemm, shape, dtype).problem, &hopper);
+    let [wide, narrow] =
+        ["m=1024,n=1024,k=1024", "m=64,n=1024,k=1024"].map(|shape| of(shape, Dtype::Bf16));
+    assert!(wide.len() > 10 && narrow.len() > wide.len(), "{} {}", wide.len(), narrow.len());
+    for Candidate { tile, plan } in wide.iter().chain(&narrow) {
+        let entry: toml::Table = format!("tile = {tile}").parse().unwrap();
+        assert!(entry["tile"]["kernel"].as_str().unwrap().starts_with("sm90_"), "{tile}");
+        assert_eq!(plan.steps.len(), 1, "{tile}");
+    }
+    // Both operands are copied first where no row is aligned; 8-bit ones are turned.
+    for (dtype, shape) in [(Dtype::Bf16, "m=9,n=257,k=63"), (Dtype::E4m3, "m=9,n=256,k=63")] {
+        assert!(of(shape, dtype).iter().all(|c| c.plan.steps.len() == 3), "{dtype} {shape}");
+    }
 }
 
 #[test]
@@ -86,4 +126,6 @@ fn work_counts_products_sums_and_each_element_once() {
     assert_eq!(work.convention, Flops(210));
     assert_eq!(work.executed, Flops(210));
     assert_eq!(work.least_bytes, Bytes(2 * (21 + 35 + 15)));
+    let scaled = Trial::new(&Gemm, "m=3,n=5,k=7,scale=row_column", Dtype::E4m3).problem;
+    assert_eq!(Gemm.work(&scaled).least_bytes, Bytes(21 + 35 + 4 * (3 + 5) + 2 * 15));
 }

@@ -2,6 +2,7 @@
 
 use super::{EPSILON, RmsNorm};
 use crate::testing::{Trial, check_agrees};
+use crate::tests::on_host;
 use tilemark_core::family::Arithmetic;
 use tilemark_core::{Bytes, Distribution, Dtype, Family, Flops};
 
@@ -16,7 +17,7 @@ const CROOKED: [&str; 6] = [
 
 #[test]
 fn every_implementation_agrees_with_the_truth() {
-    for implementation in RmsNorm.implementations() {
+    for implementation in on_host(&RmsNorm) {
         check_agrees(&RmsNorm, implementation, &CROOKED);
     }
 }
@@ -39,7 +40,7 @@ fn a_larger_row_has_the_same_direction() {
     let trial = Trial::new(&RmsNorm, "rows=5,hidden=131", Dtype::F32);
     let mut larger = trial.inputs();
     larger[0].iter_mut().for_each(|x| *x *= 1024.0);
-    for implementation in RmsNorm.implementations() {
+    for implementation in on_host(&RmsNorm) {
         let outputs = trial.run(implementation, &trial.inputs());
         let scaled = trial.run(implementation, &larger);
         for (y, scaled) in outputs[0].iter().zip(&scaled[0]) {
@@ -65,7 +66,7 @@ fn a_row_of_zeros_stays_zero() {
     let trial = Trial::new(&RmsNorm, "rows=3,hidden=33", Dtype::F16);
     let mut inputs = trial.inputs();
     inputs[0][33..66].fill(0.0);
-    for implementation in RmsNorm.implementations() {
+    for implementation in on_host(&RmsNorm) {
         let outputs = trial.run(implementation, &inputs);
         assert_eq!(outputs[0][33..66], [0.0; 33], "`{}`", implementation.name);
         assert_ne!(outputs[0][..33], [0.0; 33], "`{}`", implementation.name);

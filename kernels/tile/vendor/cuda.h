@@ -21,6 +21,7 @@ struct alignas(16) Vector16 { u32 word[4]; };
 
 // Number formats.
 
+DEVICE float cvt_f32(float x) { return x; }
 DEVICE float cvt_f32(Bf16 x) { return __uint_as_float(u32(x.bits) << 16); }
 
 DEVICE float cvt_f32(Fp16 x) {
