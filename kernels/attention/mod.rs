@@ -8,14 +8,18 @@
 //! Work: 4·D operations a pair of query and key, over each tensor read or written once: bound by
 //! arithmetic from a few hundred queries on. It must not know devices, clocks or who measures.
 
+mod backward;
 mod cpu;
 mod cpu_flash;
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use backward::AttentionBackward;
+
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
+use std::ops::Range;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
 use tilemark_core::shape::{AxisDefault, AxisKind};
 use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Shape, Tensor};
@@ -100,9 +104,20 @@ impl Sizes {
         if self.causal { (i + 1 + self.nk).saturating_sub(self.n).min(self.nk) } else { self.nk }
     }
 
+    /// The first query that sees key `j`; all later ones do too.
+    fn first_query(self, j: usize) -> usize {
+        if self.causal { (j + self.n).saturating_sub(self.nk) } else { 0 }
+    }
+
     /// Which of the B·Hk key heads the query head `head` of B·H reads.
     fn key_head(self, head: usize) -> usize {
         head / self.h * self.hk + head % self.h / (self.h / self.hk)
+    }
+
+    /// Which of the B·H query heads read key head `head` of B·Hk.
+    fn query_heads(self, head: usize) -> Range<usize> {
+        let group = self.h / self.hk;
+        head * group..(head + 1) * group
     }
 
     /// The factor on Q·Kᵀ.
@@ -117,11 +132,7 @@ impl Family for Attention {
     }
 
     fn check(&self, shape: &Shape) -> Result<(), String> {
-        let (h, hk) = (shape.integer("h"), shape.integer("hk"));
-        if h.is_multiple_of(hk) {
-            return Ok(());
-        }
-        Err(format!("axis `hk` must divide h = {h}, and {hk} does not"))
+        check_heads(shape)
     }
 
     fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
@@ -190,6 +201,15 @@ impl Family for Attention {
     fn implementations(&self) -> &'static [Implementation] {
         &IMPLEMENTATIONS
     }
+}
+
+/// Whether each key head is read by as many query heads.
+fn check_heads(shape: &Shape) -> Result<(), String> {
+    let (h, hk) = (shape.integer("h"), shape.integer("hk"));
+    if h.is_multiple_of(hk) {
+        return Ok(());
+    }
+    Err(format!("axis `hk` must divide h = {h}, and {hk} does not"))
 }
 
 /// How many pairs of query and key are seen when the ends of both are aligned.
