@@ -1,6 +1,6 @@
 // How rmsnorm's kernels hold a row: WARPS warps a row, VECTORS vectors of 16 bytes a lane, and the row sums over these warps.
 // Shared by the forward and backward kernels; knows no formula. A block has GROUPS groups of WARPS warps, each with a row of its own.
-// Macros (default): ELEMENT (Bf16; Fp16), WARPS (4), VECTORS (4), with WARPS VECTORS 256 >= hidden, GROUPS (1), ALIGNED (1: hidden is
+// Macros (default): ELEMENT (Bf16; Fp16), WARPS (4), VECTORS (4), with 8 WARP_THREADS WARPS VECTORS >= hidden, GROUPS (1), ALIGNED (1: hidden is
 // a multiple of 8 and all bases of 16 bytes; 0: any).
 #pragma once
 #include "tile/tile.h"
@@ -21,7 +21,7 @@
 #define ALIGNED 1
 #endif
 
-constexpr int GROUP_THREADS = 32 * WARPS;
+constexpr int GROUP_THREADS = WARP_THREADS * WARPS;
 constexpr int THREADS = GROUPS * GROUP_THREADS;
 
 DEVICE int group_index() { return threadIdx.x / GROUP_THREADS; }
@@ -63,15 +63,17 @@ DEVICE void store_vector(ELEMENT* row, int i, const float (&x)[8], int hidden) {
             if (column + j < hidden) cvt_rn(x[j], row[column + j]);
 }
 
+struct alignas(8) SumPair { float x, y; };
+
 // The group's sums of x and y, to every thread. `turn` alternates between rows, so that one barrier a row is enough; with several warps
 // a row it is the block's, so that every group must pass here equally often.
 DEVICE void group_sum(float& x, float& y, int turn) {
     x = warp_sum(x);
     y = warp_sum(y);
     if (WARPS == 1) return;
-    __shared__ float2 part[2][GROUPS][WARPS];
-    float2* mine = part[turn & 1][group_index()];
-    if (threadIdx.x % 32 == 0) mine[group_thread() / 32] = make_float2(x, y);
+    __shared__ SumPair part[2][GROUPS][WARPS];
+    SumPair* mine = part[turn & 1][group_index()];
+    if (threadIdx.x % WARP_THREADS == 0) mine[group_thread() / WARP_THREADS] = {x, y};
     __syncthreads();
     x = y = 0;
 #pragma unroll

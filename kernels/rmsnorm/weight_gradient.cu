@@ -22,7 +22,7 @@ void rmsnorm_weight_gradient(const float* partial, ELEMENT* dweight, int partial
         for (int row = threadIdx.y; row < partial_rows; row += 32) sum += partial[row * (long long)hidden + column];
     part[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
-    sum = warp_sum(part[threadIdx.x][threadIdx.y]);
+    sum = sum_across<32>(part[threadIdx.x][threadIdx.y]);
     column = blockIdx.x * 32 + threadIdx.y;
     if (threadIdx.x == 0 && column < hidden) cvt_rn(sum, dweight[column]);
 }

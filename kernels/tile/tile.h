@@ -30,12 +30,15 @@ template <class T> DEVICE Vector16 pack(const float (&x)[8]) {
 
 // Row sums.
 
-// Every lane gets the sum over its warp.
-DEVICE float warp_sum(float x) {
+// Every lane gets the sum over its group of LANES consecutive ones.
+template <int LANES> DEVICE float sum_across(float x) {
 #pragma unroll
-    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(~0u, x, offset);
+    for (int offset = LANES / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(~0u, x, offset);
     return x;
 }
+
+// Every lane gets the sum over its warp.
+DEVICE float warp_sum(float x) { return sum_across<WARP_THREADS>(x); }
 
 // Pipelines.
 
@@ -64,4 +67,13 @@ DEVICE TilePlace tile_in_bands(int index, int rows, int columns, int band) {
     int height = min_int(rows - first, band);
     int within = index - first * columns;
     return {first + within % height, within / height};
+}
+
+// The tile that block `index` of `count` takes, where blocks go to `chiplets` dies in turn and each die has an L2 of its own:
+// gives runs of `run` consecutive tiles to one die. A permutation; a tail that fills no whole turn stays as it is.
+DEVICE int tile_by_chiplet(int index, int count, int chiplets, int run) {
+    int turn = chiplets * run;
+    if (index >= count / turn * turn) return index;
+    int die = index % chiplets, place = index / chiplets;
+    return place / run * turn + die * run + place % run;
 }

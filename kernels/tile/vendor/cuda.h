@@ -10,6 +10,9 @@ using u64 = unsigned long long;
 
 #define DEVICE __device__ __forceinline__
 
+// Threads that execute together: a warp.
+constexpr int WARP_THREADS = 32;
+
 struct Bf16 { u16 bits; };
 struct Fp16 { u16 bits; };
 struct E4m3 { u8 bits; };

@@ -1,0 +1,112 @@
+// AMD's side of the tile vocabulary, for gfx942 (CDNA3) and gfx950 (CDNA4): number formats, and one function an instruction, named after it.
+// Knows no kernel, no tile shape and no toolkit header, so that any clang with AMD's backend compiles it. What both vendors have goes by
+// the name it has in cuda.h. Lane layouts are those of AMD's matrix instruction calculator and of its CDNA3 and CDNA4 ISA manuals.
+#pragma once
+
+using u8 = unsigned char;
+using u16 = unsigned short;
+using u32 = unsigned int;
+using u64 = unsigned long long;
+
+#define __global__ __attribute__((global))
+#define __device__ __attribute__((device))
+#define __shared__ __attribute__((shared))
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __launch_bounds__(threads) __attribute__((amdgpu_flat_work_group_size(threads, threads)))
+#define DEVICE __device__ inline __attribute__((always_inline))
+
+// Threads that execute together: a wave.
+constexpr int WARP_THREADS = 64;
+
+// The grid, in the words that CUDA has for it.
+
+struct ThreadIndex {
+    struct { DEVICE operator u32() const { return __builtin_amdgcn_workitem_id_x(); } } x;
+    struct { DEVICE operator u32() const { return __builtin_amdgcn_workitem_id_y(); } } y;
+};
+struct BlockIndex {
+    struct { DEVICE operator u32() const { return __builtin_amdgcn_workgroup_id_x(); } } x;
+    struct { DEVICE operator u32() const { return __builtin_amdgcn_workgroup_id_y(); } } y;
+};
+// The kernel's hidden arguments begin with the numbers of blocks.
+using GridExtent = const __attribute__((address_space(4))) u32*;
+struct GridExtents {
+    struct { DEVICE operator u32() const { return GridExtent(__builtin_amdgcn_implicitarg_ptr())[0]; } } x;
+    struct { DEVICE operator u32() const { return GridExtent(__builtin_amdgcn_implicitarg_ptr())[1]; } } y;
+};
+static constexpr __device__ ThreadIndex threadIdx{};
+static constexpr __device__ BlockIndex blockIdx{};
+static constexpr __device__ GridExtents gridDim{};
+
+DEVICE void __syncthreads() {
+    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
+    __builtin_amdgcn_s_barrier();
+    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
+}
+
+// The compiler moves no instruction across this point.
+DEVICE void sched_barrier() { __builtin_amdgcn_sched_barrier(0); }
+
+DEVICE u32 lane_id() { return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0)); }
+
+DEVICE float ds_bpermute(u32 lane, float x) {
+    return __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute(lane * 4, __builtin_bit_cast(int, x)));
+}
+
+DEVICE float __shfl_xor_sync(u32, float x, int lanes) { return ds_bpermute(lane_id() ^ lanes, x); }
+
+DEVICE u32 __funnelshift_r(u32 low, u32 high, u32 bits) { return __builtin_amdgcn_alignbit(high, low, bits); }
+
+// Number formats.
+
+struct Bf16 { u16 bits; };
+struct Fp16 { u16 bits; };
+struct E4m3 { u8 bits; };
+
+struct alignas(16) Vector16 { u32 word[4]; };
+
+template <class T, int N> struct VectorOf { typedef T Type __attribute__((ext_vector_type(N))); };
+template <class T, int N> using Vector = typename VectorOf<T, N>::Type;
+
+DEVICE float cvt_f32(Bf16 x) { return __builtin_bit_cast(float, u32(x.bits) << 16); }
+DEVICE float cvt_f32(Fp16 x) { return __builtin_bit_cast(_Float16, x.bits); }
+
+#if defined(__gfx942__)
+// gfx942 reads e4m3 in the form FNUZ, whose bias is one more, so that the same bits mean half as much; 0x80 is its only NaN, and there
+// is no negative zero. Maps four elements of OCP's form to the bits of half their value.
+constexpr float E4M3_SCALE = 2;
+DEVICE u32 e4m3_operand(u32 four) {
+    u32 magnitude = four & 0x7F7F7F7F;
+    u32 nonzero = (magnitude + 0x7F7F7F7F) & 0x80808080;
+    u32 nan = (magnitude + 0x01010101) & 0x80808080;
+    return (magnitude & ~(nan - (nan >> 7))) | (four & nonzero) | nan;
+}
+#else
+constexpr float E4M3_SCALE = 1;
+DEVICE u32 e4m3_operand(u32 four) { return four; }
+#endif
+
+DEVICE float cvt_f32(E4m3 x) { return E4M3_SCALE * __builtin_amdgcn_cvt_f32_fp8(e4m3_operand(x.bits), 0); }
+
+DEVICE void cvt_rn(float x, float& out) { out = x; }
+DEVICE void cvt_rn(float x, Bf16& out) { out.bits = __builtin_bit_cast(u16, __bf16(x)); }
+DEVICE void cvt_rn(float x, Fp16& out) { out.bits = __builtin_bit_cast(u16, _Float16(x)); }
+
+// `low` lands in bits 0-15.
+template <class T> DEVICE u32 cvt_rn_x2(float low, float high) {
+    T a, b;
+    cvt_rn(low, a), cvt_rn(high, b);
+    return a.bits | u32(b.bits) << 16;
+}
+
+DEVICE float rsqrt_approx(float x) { return __builtin_amdgcn_rsqf(x); }
+
+// Global memory.
+
+// Streams data that no other block reads.
+DEVICE Vector16 ld_global_nc(const void* address) {
+    return __builtin_bit_cast(Vector16, __builtin_nontemporal_load(static_cast<const Vector<u32, 4>*>(address)));
+}
+DEVICE void st_global_cs(void* address, Vector16 v) {
+    __builtin_nontemporal_store(__builtin_bit_cast(Vector<u32, 4>, v), static_cast<Vector<u32, 4>*>(address));
+}
