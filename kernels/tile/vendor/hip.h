@@ -110,3 +110,47 @@ DEVICE Vector16 ld_global_nc(const void* address) {
 DEVICE void st_global_cs(void* address, Vector16 v) {
     __builtin_nontemporal_store(__builtin_bit_cast(Vector<u32, 4>, v), static_cast<Vector<u32, 4>*>(address));
 }
+
+// Memory through a buffer descriptor, whose bounds the hardware checks: what lies outside reads 0.
+
+using BufferResource = __amdgpu_buffer_rsrc_t;
+
+// An offset outside every buffer that `make_buffer` makes.
+constexpr u32 OUTSIDE = 0x80000000;
+
+// `bytes` from `base`, of which an offset can reach the first 2 GiB.
+DEVICE BufferResource make_buffer(const void* base, long long bytes) {
+    int reachable = bytes < 0 ? 0 : bytes < 0x7FFFFFF0 ? int(bytes) : 0x7FFFFFF0;
+    return __builtin_amdgcn_make_buffer_rsrc(const_cast<void*>(base), 0, reachable, 0x00027000);
+}
+
+DEVICE Vector16 buffer_load_dwordx4(BufferResource buffer, u32 offset) {
+    return __builtin_bit_cast(Vector16, __builtin_amdgcn_raw_buffer_load_b128(buffer, offset, 0, 0));
+}
+
+// Bytes of the pair (high, low), 4-7 of it in `high`, each chosen by a byte of `selector`.
+DEVICE u32 v_perm_b32(u32 high, u32 low, u32 selector) { return __builtin_amdgcn_perm(high, low, selector); }
+
+// Matrices by the wave: d (16, 16) += a (16, K) b (K, 16). Lane l holds row l % 16 of a and column l % 16 of b, of K the elements
+// from K / 4 (l / 16) on; and of d column l % 16, rows 4 (l / 16) to 4 (l / 16) + 3.
+
+using Sum4 = Vector<float, 4>;
+
+DEVICE void mfma_f32_16x16x16(Bf16, Sum4& d, Vector<u32, 2> a, Vector<u32, 2> b) {
+    d = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(__builtin_bit_cast(Vector<short, 4>, a), __builtin_bit_cast(Vector<short, 4>, b), d, 0, 0, 0);
+}
+DEVICE void mfma_f32_16x16x16(Fp16, Sum4& d, Vector<u32, 2> a, Vector<u32, 2> b) {
+    d = __builtin_amdgcn_mfma_f32_16x16x16f16(__builtin_bit_cast(Vector<_Float16, 4>, a), __builtin_bit_cast(Vector<_Float16, 4>, b), d, 0, 0, 0);
+}
+#if defined(__gfx950__)
+DEVICE void mfma_f32_16x16x32(Bf16, Sum4& d, Vector16 a, Vector16 b) {
+    d = __builtin_amdgcn_mfma_f32_16x16x32_bf16(__builtin_bit_cast(Vector<__bf16, 8>, a), __builtin_bit_cast(Vector<__bf16, 8>, b), d, 0, 0, 0);
+}
+DEVICE void mfma_f32_16x16x32(Fp16, Sum4& d, Vector16 a, Vector16 b) {
+    d = __builtin_amdgcn_mfma_f32_16x16x32_f16(__builtin_bit_cast(Vector<_Float16, 8>, a), __builtin_bit_cast(Vector<_Float16, 8>, b), d, 0, 0, 0);
+}
+#endif
+// Elements as e4m3_operand leaves them.
+DEVICE void mfma_f32_16x16x32(E4m3, Sum4& d, Vector<u32, 2> a, Vector<u32, 2> b) {
+    d = __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(__builtin_bit_cast(long, a), __builtin_bit_cast(long, b), d, 0, 0, 0);
+}
