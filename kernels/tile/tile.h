@@ -11,6 +11,10 @@
 DEVICE int ceil_div(int a, int b) { return (a + b - 1) / b; }
 DEVICE int min_int(int a, int b) { return a < b ? a : b; }
 
+template <bool CONDITION, class A, class B> struct Selected { using Type = A; };
+template <class A, class B> struct Selected<false, A, B> { using Type = B; };
+template <bool CONDITION, class A, class B> using Select = typename Selected<CONDITION, A, B>::Type;
+
 // Vectors: 16 bytes, eight elements of a 16-bit type.
 
 template <class T> DEVICE void unpack(Vector16 v, float (&x)[8]) {

@@ -149,8 +149,54 @@ DEVICE void mfma_f32_16x16x32(Bf16, Sum4& d, Vector16 a, Vector16 b) {
 DEVICE void mfma_f32_16x16x32(Fp16, Sum4& d, Vector16 a, Vector16 b) {
     d = __builtin_amdgcn_mfma_f32_16x16x32_f16(__builtin_bit_cast(Vector<_Float16, 8>, a), __builtin_bit_cast(Vector<_Float16, 8>, b), d, 0, 0, 0);
 }
+// Without scales: K = 128, and lane l holds of it the 16 elements from 16 (l / 16) on and those from 64 + 16 (l / 16) on.
+DEVICE void mfma_f32_16x16x128_f8f6f4(E4m3, Sum4& d, Vector16 a0, Vector16 a1, Vector16 b0, Vector16 b1) {
+    using Bytes32 = Vector<int, 8>;
+    struct alignas(32) Pair { Vector16 low, high; };
+    Bytes32 a = __builtin_bit_cast(Bytes32, Pair{a0, a1}), b = __builtin_bit_cast(Bytes32, Pair{b0, b1});
+    d = __builtin_amdgcn_mfma_scale_f32_16x16x128_f8f6f4(a, b, d, 0, 0, 0, 0, 0, 0);
+}
 #endif
 // Elements as e4m3_operand leaves them.
 DEVICE void mfma_f32_16x16x32(E4m3, Sum4& d, Vector<u32, 2> a, Vector<u32, 2> b) {
     d = __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(__builtin_bit_cast(long, a), __builtin_bit_cast(long, b), d, 0, 0, 0);
 }
+
+// LDS by hand: the compiler waits for every copy in flight before a read that it knows of, so these it must not know of.
+
+using LdsPointer = __attribute__((address_space(3))) void*;
+
+DEVICE u32 lds_address(const void* pointer) { return u32(reinterpret_cast<u64>((LdsPointer)const_cast<void*>(pointer))); }
+
+#if defined(__gfx950__)
+// Copies 16 bytes a lane to consecutive vectors of LDS from `lds` on, which is the same in all lanes; counted by vmcnt.
+DEVICE void buffer_load_dwordx4_lds(u32 lds, BufferResource buffer, u32 offset, u32 scalar_offset) {
+    __builtin_amdgcn_raw_ptr_buffer_load_lds(buffer, (LdsPointer)u64(lds), 16, offset, scalar_offset, 0, 0);
+}
+
+// Of every 16 lanes, lane l names four 16-bit elements; it gets element l % 4 of what lanes l / 4, 4 + l / 4, 8 + l / 4, 12 + l / 4 named.
+template <int OFFSET> DEVICE Vector<u32, 2> ds_read_b64_tr_b16(u32 address) {
+    Vector<u32, 2> v;
+    asm volatile("ds_read_b64_tr_b16 %0, %1 offset:%2" : "=v"(v) : "v"(address), "n"(OFFSET) : "memory");
+    return v;
+}
+#endif
+
+// What reads by hand bring is there after s_waitcnt_lgkmcnt, behind which `pin` keeps its users.
+template <int OFFSET> DEVICE Vector<u32, 4> ds_read_b128(u32 address) {
+    Vector<u32, 4> v;
+    asm volatile("ds_read_b128 %0, %1 offset:%2" : "=v"(v) : "v"(address), "n"(OFFSET) : "memory");
+    return v;
+}
+
+// Until at most N copies and loads of this wave are under way, in the order of their issue.
+template <int N> DEVICE void s_waitcnt_vmcnt() { asm volatile("s_waitcnt vmcnt(%0)" ::"n"(N) : "memory"); }
+template <int N> DEVICE void s_waitcnt_lgkmcnt() { asm volatile("s_waitcnt lgkmcnt(%0)" ::"n"(N) : "memory"); }
+
+template <class V> DEVICE void pin(V& v) { asm volatile("" : "+v"(v)); }
+
+// The workgroup meets, whatever is under way.
+DEVICE void s_barrier() { asm volatile("s_barrier" ::: "memory"); }
+
+// Which wave of a SIMD issues first: 0 to 3.
+template <int PRIORITY> DEVICE void s_setprio() { __builtin_amdgcn_s_setprio(PRIORITY); }
