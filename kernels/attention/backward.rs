@@ -119,13 +119,8 @@ impl Family for AttentionBackward {
         }
     }
 
-    fn tolerance(&self, problem: &Problem) -> Tolerance {
-        let each = [DQ, DK, DV].map(|output| output_tolerance(problem, output));
-        each.into_iter().fold(each[0], |widest, tolerance| Tolerance {
-            floor_relative: widest.floor_relative.max(tolerance.floor_relative),
-            floor_absolute: widest.floor_absolute.max(tolerance.floor_absolute),
-            ..widest
-        })
+    fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
+        output_tolerance(problem, output)
     }
 
     fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
