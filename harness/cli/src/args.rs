@@ -34,6 +34,8 @@ pub enum Verb {
     Compare(CompareArgs),
     /// Write the reports of a run again
     Report(ReportArgs),
+    /// Compile all device code, without a GPU, and show what the compilers made of it
+    Build(BuildArgs),
     /// Check whether this machine is fit to measure
     Doctor(DevicesArgs),
     /// Print shell completions
@@ -242,6 +244,19 @@ pub struct ReportArgs {
     pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub outputs: OutputArgs,
+}
+
+#[derive(Args)]
+pub struct BuildArgs {
+    /// Architectures, such as sm_90a,gfx942 [default: all that code is written for]
+    #[arg(long = "arch", value_delimiter = ',', value_name = "NAMES")]
+    pub archs: Vec<String>,
+    /// Families [default: all]
+    #[arg(long = "op", short = 'b', value_delimiter = ',', value_name = "FAMILIES")]
+    pub families: Vec<String>,
+    /// One JSON object on stdout instead of tables
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

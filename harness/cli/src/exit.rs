@@ -20,7 +20,7 @@ pub enum Exit {
     Regression = 10,
     /// A case has a wrong answer.
     WrongResult = 11,
-    /// A case crashed, ran out of memory or time.
+    /// A case crashed, ran out of memory or time; or device code does not compile, warns or spills.
     Failed = 12,
     /// With `--strict`: a case could not be told apart from its baseline.
     Ambiguous = 13,
@@ -43,7 +43,7 @@ Exit codes:
    2  usage: a flag, suite or run folder is wrong
   10  regression: a case is slower than its baseline
   11  wrong result
-  12  a case crashed, or ran out of memory or time
+  12  a case crashed, or ran out of memory or time; device code does not compile
   13  ambiguous (with --strict)
   14  nothing to compare with
   15  environment unfit

@@ -6,6 +6,7 @@ mod exit;
 mod output;
 
 mod cmd {
+    pub mod build;
     pub mod compare;
     pub mod devices;
     pub mod doctor;
@@ -40,6 +41,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
         Verb::Verify(args) => cmd::run::run(&args, true),
         Verb::Compare(args) => cmd::compare::run(&args),
         Verb::Report(args) => cmd::report::run(&args),
+        Verb::Build(args) => cmd::build::run(&args),
         Verb::Doctor(args) => cmd::doctor::run(&args),
         Verb::Completions(args) => cmd::shell::completions(&args),
         Verb::Man => cmd::shell::man(),

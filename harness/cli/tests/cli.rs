@@ -133,6 +133,8 @@ fn a_mistake_is_named_with_its_remedy() {
     check_mistake("compare a b", 2, "no run `a`");
     check_mistake("run -b rmsnorm --baseline nosuch", 2, "no run `nosuch`");
     check_mistake("list gem", 2, "unknown family `gem`");
+    check_mistake("build --arch sm_1", 2, "no such architecture");
+    check_mistake("build -b gem", 2, "unknown family `gem`");
     check_mistake("run -d null --null-script nosuch.toml", 2, "no such file");
 }
 
@@ -308,7 +310,9 @@ fn lists_devices_doctor_shell_and_man_answer() {
     check("list --json", "\"families\"");
     check("devices", "cpu");
     check("devices --json", "\"memory\"");
+    check("devices", "code for");
     check("doctor", "load average");
+    check("doctor", "compiler for AMD");
     check("completions bash", "_tilemark");
     check("man", ".TH");
 }

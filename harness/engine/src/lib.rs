@@ -5,6 +5,7 @@
 pub mod axis;
 pub mod catalog;
 pub mod plan;
+pub mod programs;
 pub mod suite;
 
 pub mod compile;

@@ -161,15 +161,27 @@ impl Suite {
     }
 }
 
+/// The lists of a `shapes.toml`, by name.
+type Lists = BTreeMap<String, Vec<BTreeMap<String, OneOrMany<Value>>>>;
+
+fn lists(file: &str, text: &str) -> Result<Lists, SuiteError> {
+    toml::from_str(text).map_err(|e| toml_error(file, text, &e))
+}
+
 /// Reads one named list of a family's `shapes.toml`.
 pub fn named_shapes(file: &str, text: &str, list: &str) -> Result<Vec<ShapeTable>, SuiteError> {
-    type Lists = BTreeMap<String, Vec<BTreeMap<String, OneOrMany<Value>>>>;
-    let mut lists: Lists = toml::from_str(text).map_err(|e| toml_error(file, text, &e))?;
+    let mut lists = lists(file, text)?;
     let Some(tables) = lists.remove(list) else {
         let known: Vec<_> = lists.keys().map(String::as_str).collect();
         let problem = format!("no list `{list}` of shapes; lists: {}", known.join(", "));
         return Err(SuiteError { place: file.to_owned(), problem });
     };
+    shape_tables(tables).map_err(|problem| SuiteError { place: file.to_owned(), problem })
+}
+
+/// Reads all lists of a family's `shapes.toml`, one after the other.
+pub fn all_shapes(file: &str, text: &str) -> Result<Vec<ShapeTable>, SuiteError> {
+    let tables = lists(file, text)?.into_values().flatten().collect();
     shape_tables(tables).map_err(|problem| SuiteError { place: file.to_owned(), problem })
 }
 

@@ -3,6 +3,8 @@
 use crate::args::DevicesArgs;
 use crate::exit::Exit;
 use crate::output;
+use comfy_table::Table;
+use tilemark_engine::compile::Compilers;
 use tilemark_engine::device;
 
 /// Lists the devices.
@@ -32,6 +34,19 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
             }
         };
     }
-    println!("{table}");
+    println!("{table}\n\n{}", compilers());
     Ok(Exit::Ok)
+}
+
+/// Who compiles device code here.
+fn compilers() -> Table {
+    let mut table = output::table(&["code for", "compiler", "where"]);
+    let Compilers { nvidia, amd } = Compilers::here();
+    for (vendor, compiler) in [("NVIDIA", nvidia), ("AMD", amd)] {
+        match compiler {
+            Ok(compiler) => table.add_row([vendor, compiler.version(), compiler.path()]),
+            Err(absent) => table.add_row([vendor, "–", &format!("not found: {absent}")]),
+        };
+    }
+    table
 }

@@ -3,6 +3,7 @@
 use crate::args::DevicesArgs;
 use crate::exit::Exit;
 use crate::output;
+use tilemark_engine::compile::Compilers;
 use tilemark_engine::device;
 use tilemark_engine::host;
 
@@ -25,6 +26,7 @@ enum Grade {
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
     let mut checks = vec![load(), governor(), folder()];
     checks.extend(devices());
+    checks.extend(compilers());
     if args.json {
         let rows: Vec<_> = checks
             .iter()
@@ -120,4 +122,16 @@ fn devices() -> Vec<Check> {
         checks.push(Check { what: "devices", grade: Grade::Unfit, found, hint: "see above" });
     }
     checks
+}
+
+/// Without a compiler, a GPU of its vendor runs no code of ours.
+fn compilers() -> [Check; 2] {
+    let Compilers { nvidia, amd } = Compilers::here();
+    [("compiler for NVIDIA", nvidia), ("compiler for AMD", amd)].map(|(what, compiler)| {
+        let (grade, found) = match compiler {
+            Ok(compiler) => (Grade::Good, format!("{} at {}", compiler.version(), compiler.path())),
+            Err(absent) => (Grade::Poor, format!("none of {}", absent.looked_for.join(", "))),
+        };
+        Check { what, grade, found, hint: "`scripts/toolchain` installs it into a checkout" }
+    })
 }
