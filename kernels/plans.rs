@@ -4,7 +4,7 @@
 //! It knows the limits of devices and how a kernel's signature is written, and no family.
 
 use crate::FAMILIES;
-use crate::testing::device;
+use crate::testing::{device, problem};
 use crate::tests::shapes;
 use crate::tile::SM90_SHARED_BYTES;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use tilemark_core::family::Code;
 use tilemark_core::launch::{
     Argument, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
-use tilemark_core::{Distribution, Dtype, Family, Problem, Shape, Tensor};
+use tilemark_core::{Dtype, Problem, Tensor};
 
 #[test]
 fn every_launch_is_one_that_a_device_accepts() {
@@ -88,7 +88,7 @@ fn a_device_that_lacks_what_a_kernel_needs_is_told_so() {
             let Code::Steps(_) = implementation.code else { continue };
             let (shape, dtypes) = shapes(*family, "smoke").swap_remove(0);
             for dtype in dtypes {
-                let problem = problem(*family, shape.clone(), dtype);
+                let problem = problem(*family, &shape.to_string(), dtype);
                 let reason = (implementation.supports)(&problem, &device(Vendor::Cpu, "x86_64"));
                 assert!(reason.is_err(), "`{}` on a CPU", implementation.name);
                 if implementation.name.starts_with("sm90") {
@@ -261,7 +261,7 @@ fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
         for list in ["smoke", "nightly", "paper"] {
             for (shape, dtypes) in shapes(*family, list) {
                 for dtype in dtypes {
-                    let problem = problem(*family, shape.clone(), dtype);
+                    let problem = problem(*family, &shape.to_string(), dtype);
                     let tensors = family.tensors(&problem);
                     for implementation in family.implementations() {
                         let Code::Steps(steps) = implementation.code else { continue };
@@ -273,15 +273,5 @@ fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
                 }
             }
         }
-    }
-}
-
-fn problem(family: &dyn Family, shape: Shape, dtype: Dtype) -> Problem {
-    Problem {
-        family: family.about().name.to_owned(),
-        shape,
-        dtype,
-        distribution: Distribution::Normal,
-        seed: 42,
     }
 }

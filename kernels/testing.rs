@@ -22,7 +22,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The problem of a shape written as `m=3,n=5`, with normal inputs.
+    /// The trial of a shape written as `m=3,n=5`, with normal inputs.
     pub fn new(family: &'static dyn Family, shape: &str, dtype: Dtype) -> Self {
         Trial::drawn(family, shape, dtype, Distribution::Normal)
     }
@@ -34,16 +34,7 @@ impl Trial {
         dtype: Dtype,
         distribution: Distribution,
     ) -> Self {
-        let given: Vec<(String, Value)> = shape.split(',').map(axis).collect();
-        let shape = Shape::complete(&given, family.about().axes).expect("a valid shape");
-        family.check(&shape).expect("a valid shape");
-        let problem = Problem {
-            family: family.about().name.to_owned(),
-            shape,
-            dtype,
-            distribution,
-            seed: 42,
-        };
+        let problem = Problem { distribution, ..problem(family, shape, dtype) };
         let tensors = family.tensors(&problem);
         let operands = tensors
             .iter()
@@ -125,6 +116,15 @@ impl Trial {
         }
         Ok(())
     }
+}
+
+/// The problem of a shape written as `m=3,n=5`, with normal inputs.
+pub fn problem(family: &dyn Family, shape: &str, dtype: Dtype) -> Problem {
+    let given: Vec<(String, Value)> = shape.split(',').map(axis).collect();
+    let shape = Shape::complete(&given, family.about().axes).expect("a valid shape");
+    family.check(&shape).expect("a valid shape");
+    let family = family.about().name.to_owned();
+    Problem { family, shape, dtype, distribution: Distribution::Normal, seed: 42 }
 }
 
 /// A device of this architecture, as large as an H200.

@@ -22,8 +22,15 @@ const MOST_BLOCKS_Y: u64 = 65_535;
 
 /// `supports` of the kernels without tensor cores.
 pub fn any_nvidia(problem: &Problem, info: &Info) -> Result<(), String> {
-    // cvt.rn.f16x2.e4m3x2 came with sm_89; the rest is as old as any device in use.
-    needs_sm(info, if problem.dtype == Dtype::E4m3 { 89 } else { 70 })?;
+    // The conversions of 8-bit types came with sm_89, those of bf16 with sm_80.
+    needs_sm(
+        info,
+        match problem.dtype {
+            Dtype::E4m3 => 89,
+            Dtype::Bf16 => 80,
+            Dtype::F16 | Dtype::F32 => 70,
+        },
+    )?;
     fits_a_grid(Sizes::of(problem), 8)
 }
 

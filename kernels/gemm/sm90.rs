@@ -4,8 +4,8 @@
 //! The contracts stand at the sources' heads; this file states them once more as data. It must not
 //! know which problem gets which constants: that is the table of choices.
 
-use super::choices;
 use super::operands::{Matrix, Operands};
+use super::{Scale, choices};
 use crate::tile::{self, SM90_SHARED_BYTES, count, distance, tensor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -114,7 +114,7 @@ impl Tile {
     /// Whether the kernel has these constants for this problem.
     pub fn is_legal(&self, operands: &Operands) -> bool {
         match self {
-            Tile::Persistent(tile) => tile.is_legal(operands.loads_k_major()),
+            Tile::Persistent(tile) => tile.is_legal(operands),
             Tile::SmallM(tile) => tile.is_legal(operands),
         }
     }
@@ -145,17 +145,19 @@ impl fmt::Display for Tile {
 }
 
 impl Persistent {
-    fn is_legal(&self, k_major: bool) -> bool {
+    fn is_legal(&self, operands: &Operands) -> bool {
+        // More sums than 256 a row leave no registers for the scales of rows and columns.
+        let most_sums = if operands.sizes.scale == Scale::RowColumn { 256 } else { 384 };
         let Persistent { tile_m, tile_n, blocks, stages, cluster, c_panels, .. } = *self;
         let part = tile_n / cluster.max(1);
         [64, 128, 192, 256].contains(&tile_n)
             && [1, 2].contains(&blocks)
-            && blocks * tile_n <= 384
+            && blocks * tile_n <= most_sums
             && tile_m.is_multiple_of(64 * blocks)
             && (1..=3).contains(&self.consumers())
             && (self.pingpong == 0 || tile_m == 64 * blocks)
             && [1, 2, 4].contains(&cluster)
-            && part.is_multiple_of(if k_major { 8 } else { 64 })
+            && part.is_multiple_of(if operands.loads_k_major() { 8 } else { 64 })
             && stages >= 2
             && c_panels >= 1
             && self.shared_bytes() <= SM90_SHARED_BYTES

@@ -19,7 +19,7 @@
 //   c: dims (N, M), box (64, 64), of OUTPUT; with C_TMA 0 unused (pass a's): C is then written by ordinary stores, at any pitch
 // Arguments: a, b, c maps; C pointer, its pitch in elements; M, N, K; scale_a, scale_b (f32; may be null when SCALES is 0).
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192),
-//   BLOCKS (1; BLOCKS TILE_N <= 256), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
+//   BLOCKS (1; BLOCKS TILE_N <= 384, or 256 with SCALES 2, which spills beyond), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
 //   CLUSTER (2; 1, 4; TILE_N / CLUSTER a multiple of 64 where B_K_MAJOR is 0, else of 8),
 //   BAND (8: rows of clusters a band of the tile order), C_TMA (1), C_PANELS (2), SCALES (0),
 //   A_POLICY, B_POLICY (EVICT_NORMAL; EVICT_FIRST, EVICT_LAST: what L2 gives up or keeps),

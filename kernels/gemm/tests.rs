@@ -1,7 +1,7 @@
 //! Properties of the matrix product that hold for every implementation, and of its checks.
 
 use super::{Candidate, Gemm, candidates};
-use crate::testing::{Trial, check_agrees, device};
+use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::{Arithmetic, Readout};
@@ -105,7 +105,7 @@ fn figure(trial: &Trial, values: &[f32]) -> f64 {
 #[test]
 fn every_candidate_of_the_search_is_what_the_table_would_say() {
     let hopper = device(Vendor::Nvidia, "sm_90a");
-    let of = |shape, dtype| candidates(&Trial::new(&Gemm, shape, dtype).problem, &hopper);
+    let of = |shape, dtype| candidates(&problem(&Gemm, shape, dtype), &hopper);
     let [wide, narrow] =
         ["m=1024,n=1024,k=1024", "m=64,n=1024,k=1024"].map(|shape| of(shape, Dtype::Bf16));
     assert!(wide.len() > 10 && narrow.len() > wide.len(), "{} {}", wide.len(), narrow.len());
@@ -121,11 +121,22 @@ fn every_candidate_of_the_search_is_what_the_table_would_say() {
 }
 
 #[test]
+fn scales_of_rows_and_columns_get_a_tile_that_leaves_them_registers() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let wide = |scale: &str| {
+        let shape = format!("m=8192,n=8192,k=8192,layout=nt,scale={scale}");
+        let tiles = candidates(&problem(&Gemm, &shape, Dtype::E4m3), &hopper);
+        tiles.iter().any(|c| c.tile.contains("BLOCKS = 2") && c.tile.contains("TILE_N = 192"))
+    };
+    assert!(wide("tensor") && !wide("row_column"));
+}
+
+#[test]
 fn work_counts_products_sums_and_each_element_once() {
     let work = Gemm.work(&Trial::new(&Gemm, "m=3,n=5,k=7", Dtype::Bf16).problem);
     assert_eq!(work.convention, Flops(210));
     assert_eq!(work.executed, Flops(210));
     assert_eq!(work.least_bytes, Bytes(2 * (21 + 35 + 15)));
-    let scaled = Trial::new(&Gemm, "m=3,n=5,k=7,scale=row_column", Dtype::E4m3).problem;
+    let scaled = problem(&Gemm, "m=3,n=5,k=7,scale=row_column", Dtype::E4m3);
     assert_eq!(Gemm.work(&scaled).least_bytes, Bytes(21 + 35 + 4 * (3 + 5) + 2 * 15));
 }
