@@ -20,7 +20,11 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("gemm", &rivals::gemm::GEMM),
     ("gemm", &rivals::cublaslt::CUBLASLT),
     ("gemm", &rivals::cublas::CUBLAS),
+    ("gemm", &rivals::torch::GEMM),
     ("attention", &rivals::attention::COMPOSED),
+    ("attention", &rivals::torch::CUDNN),
+    ("attention", &rivals::torch::FLASH),
+    ("rmsnorm", &rivals::torch::RMSNORM),
 ];
 
 /// Versions of the libraries that the rivals on a device of this vendor call, as far as they are
@@ -29,7 +33,7 @@ pub fn libraries(vendor: Vendor) -> Vec<(String, String)> {
     if vendor.runs_host_code() {
         return Vec::new();
     }
-    let mut found = Vec::new();
+    let mut found = rivals::torch::versions();
     if vendor == Vendor::Nvidia {
         let named = |name: &str, version: Option<String>| version.map(|v| (name.to_owned(), v));
         found.extend(named("cublas", rivals::cublas::version()));

@@ -7,10 +7,12 @@ pub mod gemm;
 
 pub mod cublas;
 pub mod cublaslt;
+pub mod torch;
 
 mod blas;
 mod cuda;
 mod product;
+mod python;
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
