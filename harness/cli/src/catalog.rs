@@ -7,8 +7,11 @@ use tilemark_engine::catalog::Catalog;
 use tilemark_engine::suite::Suite;
 
 /// Every family with everyone who implements it.
-pub static CATALOG: Catalog =
-    Catalog { families: tilemark_kernels::FAMILIES, rivals: tilemark_baselines::RIVALS };
+pub static CATALOG: Catalog = Catalog {
+    families: tilemark_kernels::FAMILIES,
+    rivals: tilemark_baselines::RIVALS,
+    libraries: tilemark_baselines::libraries,
+};
 
 /// The suites that travel inside the binary, by name.
 pub static SUITES: &[(&str, &str)] = &[

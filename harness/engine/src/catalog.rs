@@ -1,5 +1,6 @@
 //! Every family with everyone who implements it: ours first, then the rivals.
 
+use tilemark_core::device::Vendor;
 use tilemark_core::{Family, Implementation};
 
 /// What can be run, as the CLI joined it.
@@ -9,6 +10,9 @@ pub struct Catalog {
     pub families: &'static [&'static dyn Family],
     /// Rivals, each with the name of the family it implements.
     pub rivals: &'static [(&'static str, &'static Implementation)],
+    /// Names and versions of the libraries that rivals on such a device call; asked in a worker,
+    /// since it loads them.
+    pub libraries: fn(Vendor) -> Vec<(String, String)>,
 }
 
 /// A name that is in no list, with the list.

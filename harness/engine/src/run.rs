@@ -125,6 +125,17 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// What a device says of itself through a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Who it is.
+    pub info: Info,
+    /// Its ceilings, where they were asked for and could be measured.
+    pub ceilings: Option<Ceilings>,
+    /// Name and version of the libraries that rivals on it call.
+    pub libraries: Vec<(String, String)>,
+}
+
 /// Asks a device, through a worker of its own, who it is and what its ceilings are.
 pub fn describe(
     launcher: &Launcher,
@@ -132,14 +143,24 @@ pub fn describe(
     with_ceilings: bool,
     limit: Duration,
     cancel: &AtomicBool,
-) -> Result<(Info, Option<Ceilings>), Failure> {
+) -> Result<Description, Failure> {
     let (mut link, info) = Link::start(launcher, device, "none", limit, cancel)?;
+    let libraries = match link.ask(&Request::Libraries, limit, cancel)? {
+        Reply::Libraries { libraries } => libraries,
+        other => return Err(unexpected("libraries", other)),
+    };
     if !with_ceilings {
-        return Ok((info, None));
+        return Ok(Description { info, ceilings: None, libraries });
     }
     match link.ask(&Request::Ceilings, limit, cancel)? {
-        Reply::Ceilings { ceilings } => Ok((info, ceilings)),
-        Reply::Fault { fault } => Err(Failure::Protocol(fault.to_string())),
-        other => Err(Failure::Protocol(format!("ceilings were asked for, not {other:?}"))),
+        Reply::Ceilings { ceilings } => Ok(Description { info, ceilings, libraries }),
+        other => Err(unexpected("ceilings", other)),
     }
+}
+
+fn unexpected(asked: &str, reply: Reply) -> Failure {
+    Failure::Protocol(match reply {
+        Reply::Fault { fault } => fault.to_string(),
+        other => format!("{asked} were asked for, not {other:?}"),
+    })
 }

@@ -46,6 +46,8 @@ pub enum Request {
     Finish,
     /// Measure the device's ceilings.
     Ceilings,
+    /// Name the libraries that rivals on the device call.
+    Libraries,
 }
 
 /// What a worker answers.
@@ -89,6 +91,11 @@ pub enum Reply {
     Ceilings {
         /// The ceilings.
         ceilings: Option<Ceilings>,
+    },
+    /// The libraries that are here.
+    Libraries {
+        /// Name and version of each.
+        libraries: Vec<(String, String)>,
     },
     /// The case cannot go on.
     Fault {

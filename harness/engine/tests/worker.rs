@@ -15,7 +15,7 @@ use tilemark_core::{Case, Fault};
 use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
-use tilemark_engine::run::{Observer, Runner, Settings};
+use tilemark_engine::run::{Observer, Runner, Settings, describe};
 use tilemark_engine::suite::Suite;
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::{Launcher, serve};
@@ -52,6 +52,7 @@ fn main() {
         check("is_wrong", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
         check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("goes_stale", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
+        Trial::test("names_the_libraries", names_the_libraries),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -72,16 +73,30 @@ fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Fai
     Ok(())
 }
 
+/// The record says which libraries the rivals called, as the worker found them.
+fn names_the_libraries() -> Result<(), Failed> {
+    let (limit, cancel) = (Duration::from_secs(2), AtomicBool::new(false));
+    let described = describe(&launcher(), "cpu", false, limit, &cancel)?;
+    if described.libraries != [("libsquares".to_owned(), "1.2".to_owned())] {
+        return Err(format!("{described:?}").into());
+    }
+    Ok(())
+}
+
+fn launcher() -> Launcher {
+    Launcher {
+        program: std::env::current_exe().expect("this program has a file"),
+        arguments: vec!["worker".to_owned()],
+    }
+}
+
 fn run(implementation: &str) -> Vec<CaseResult> {
     let infos = [device::info("cpu").expect("there is always a CPU")];
     let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
     let only = vec![implementation.to_owned(), "rival".to_owned()];
     let selection = Selection { only, ..Selection::default() };
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
-    let launcher = Launcher {
-        program: std::env::current_exe().expect("this program has a file"),
-        arguments: vec!["worker".to_owned()],
-    };
+    let launcher = launcher();
     let settings = Settings {
         method: Method { ..suite.method.clone() },
         overrides: Overrides::default(),

@@ -21,7 +21,7 @@ use tilemark_core::{Case, Info};
 use tilemark_engine::axis::AxisValues;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
-use tilemark_engine::run::{RunError, Runner, Settings, describe};
+use tilemark_engine::run::{Description, RunError, Runner, Settings, describe};
 use tilemark_engine::suite::{Devices, Suite};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
@@ -114,17 +114,15 @@ fn environments(
     for info in infos.iter().filter(|info| plan.groups.iter().any(|g| g.device == info.name)) {
         let with_ceilings = !settings.verify_only;
         let described = describe(launcher, &info.name, with_ceilings, settings.timeout, cancel);
-        let (device, ceilings) = described.unwrap_or_else(|failure| {
-            tracing::warn!("{}: no ceilings: {failure}", info.name);
-            (info.clone(), None)
-        });
+        let Description { info: device, ceilings, libraries } =
+            described.unwrap_or_else(|failure| {
+                tracing::warn!("{}: no ceilings: {failure}", info.name);
+                Description { info: info.clone(), ceilings: None, libraries: Vec::new() }
+            });
         known.extend(ceilings.clone().map(|ceilings| (info.name.clone(), ceilings)));
-        folder.append(&Line::Environment(Box::new(Environment {
-            device,
-            ceilings,
-            host: host::host(),
-            libraries: Vec::new(),
-        })))?;
+        let host = host::host();
+        let environment = Environment { device, ceilings, host, libraries };
+        folder.append(&Line::Environment(Box::new(environment)))?;
     }
     Ok(known)
 }

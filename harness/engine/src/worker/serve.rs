@@ -70,6 +70,9 @@ fn answer(
             reply
         }
         Request::Ceilings => Ok(Reply::Ceilings { ceilings: device.ceilings()? }),
+        Request::Libraries => {
+            Ok(Reply::Libraries { libraries: (catalog.libraries)(device.info().vendor) })
+        }
     }
 }
 

@@ -12,8 +12,11 @@ use tilemark_engine::catalog::Catalog;
 
 pub struct SumOfSquares;
 
-pub static CATALOG: Catalog =
-    Catalog { families: &[&SumOfSquares], rivals: &[("sum_of_squares", &RIVAL)] };
+pub static CATALOG: Catalog = Catalog {
+    families: &[&SumOfSquares],
+    rivals: &[("sum_of_squares", &RIVAL)],
+    libraries: |_| vec![("libsquares".to_owned(), "1.2".to_owned())],
+};
 
 static ABOUT: About = About {
     name: "sum_of_squares",
