@@ -126,7 +126,7 @@ void gemm_gfx942_mfma(const ELEMENT* a, long long a_pitch, const ELEMENT* b, lon
                       const float* scale_a, const float* scale_b) {
     __shared__ Vector16 a_tile[TILE_M * CHUNKS], b_tile[TILE_N * CHUNKS];
     TilePlace tile = tile_of_block(m, n);
-    int row = tile.row * TILE_M, column = tile.column * TILE_N, wave = threadIdx.x / WARP_THREADS;
+    int row = tile.row * TILE_M, column = tile.column * TILE_N, wave = warp_index();
     int wave_row = wave / WAVES_N * M_TILES * 16, wave_column = wave % WAVES_N * N_TILES * 16;
     Sum4 sums[M_TILES][N_TILES] = {};
     Staged<true, TILE_M> a_next;

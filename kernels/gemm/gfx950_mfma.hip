@@ -47,7 +47,7 @@ template <bool K_MAJOR> struct Operand {
         BufferResource buffer = make_buffer(from, end * sizeof(ELEMENT));
         bool inside = int(column) + (K_MAJOR ? k : half * HALF) < columns;
         u32 aside = (K_MAJOR ? half * HALF * u32(pitch) : half * HALF) * sizeof(ELEMENT), further = COPY_BYTES / ROW * u32(pitch) * sizeof(ELEMENT);
-        u32 to = lds + stage * STAGE_BYTES + half * HALF_BYTES + __builtin_amdgcn_readfirstlane(threadIdx.x / WARP_THREADS) * 1024;
+        u32 to = lds + stage * STAGE_BYTES + half * HALF_BYTES + warp_index() * 1024;
 #pragma unroll
         for (int i = 0; i < HALF_BYTES / COPY_BYTES; i++)
             buffer_load_dwordx4_lds(to + i * COPY_BYTES, buffer, inside ? offset : OUTSIDE, aside + i * further);
@@ -143,7 +143,7 @@ void gemm_gfx950_mfma(const ELEMENT* a, long long a_pitch, const ELEMENT* b, lon
                       const float* scale_a, const float* scale_b) {
     __shared__ Vector16 lds[2 * STAGE_BYTES / 16];
     TilePlace tile = tile_of_block(m, n);
-    int row = tile.row * TILE_M, column = tile.column * TILE_N, wave = __builtin_amdgcn_readfirstlane(threadIdx.x / WARP_THREADS);
+    int row = tile.row * TILE_M, column = tile.column * TILE_N, wave = warp_index();
     int wave_row = wave / WAVES_N * M_TILES * 16, wave_column = wave % WAVES_N * N_TILES * 16;
     u32 a_lds = lds_address(lds), b_lds = a_lds + 2 * HALF_BYTES;
     Operand<true> a_operand(a, a_pitch, row, m, k, a_lds);

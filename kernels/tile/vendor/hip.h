@@ -49,11 +49,16 @@ DEVICE void sched_barrier() { __builtin_amdgcn_sched_barrier(0); }
 
 DEVICE u32 lane_id() { return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0)); }
 
+// This wave's number in its block, which the compiler then knows to be the same in all lanes.
+DEVICE int warp_index() { return __builtin_amdgcn_readfirstlane(threadIdx.x / WARP_THREADS); }
+
 DEVICE float ds_bpermute(u32 lane, float x) {
     return __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute(lane * 4, __builtin_bit_cast(int, x)));
 }
 
 DEVICE float __shfl_xor_sync(u32, float x, int lanes) { return ds_bpermute(lane_id() ^ lanes, x); }
+
+DEVICE bool __any_sync(u32, bool x) { return __builtin_amdgcn_ballot_w64(x) != 0; }
 
 DEVICE u32 __funnelshift_r(u32 low, u32 high, u32 bits) { return __builtin_amdgcn_alignbit(high, low, bits); }
 
@@ -99,7 +104,17 @@ template <class T> DEVICE u32 cvt_rn_x2(float low, float high) {
     return a.bits | u32(b.bits) << 16;
 }
 
+// The same for numbers that are no NaN, ties away from zero: on gfx942 three instructions in place of eleven.
+template <class T> DEVICE u32 cvt_x2(float low, float high) { return cvt_rn_x2<T>(low, high); }
+#if defined(__gfx942__)
+template <> DEVICE u32 cvt_x2<Bf16>(float low, float high) {
+    return __builtin_amdgcn_perm(__builtin_bit_cast(u32, high) + 0x8000, __builtin_bit_cast(u32, low) + 0x8000, 0x07060302);
+}
+#endif
+
 DEVICE float rsqrt_approx(float x) { return __builtin_amdgcn_rsqf(x); }
+DEVICE float exp2_approx(float x) { return __builtin_amdgcn_exp2f(x); }
+DEVICE float log2_approx(float x) { return __builtin_amdgcn_logf(x); }
 
 // Global memory.
 
@@ -161,6 +176,26 @@ DEVICE void mfma_f32_16x16x128_f8f6f4(E4m3, Sum4& d, Vector16 a0, Vector16 a1, V
 DEVICE void mfma_f32_16x16x32(E4m3, Sum4& d, Vector<u32, 2> a, Vector<u32, 2> b) {
     d = __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(__builtin_bit_cast(long, a), __builtin_bit_cast(long, b), d, 0, 0, 0);
 }
+
+// d (32, 32) += a (32, K) b (K, 32). Lane l holds row l % 32 of a and column l % 32 of b, of K the elements from K / 2 (l / 32) on; and of d
+// column l % 32, in register r row 8 (r / 4) + 4 (l / 32) + r % 4.
+
+using Sum16 = Vector<float, 16>;
+
+DEVICE void mfma_f32_32x32x8(Bf16, Sum16& d, Vector<u32, 2> a, Vector<u32, 2> b) {
+    d = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(Vector<short, 4>, a), __builtin_bit_cast(Vector<short, 4>, b), d, 0, 0, 0);
+}
+DEVICE void mfma_f32_32x32x8(Fp16, Sum16& d, Vector<u32, 2> a, Vector<u32, 2> b) {
+    d = __builtin_amdgcn_mfma_f32_32x32x8f16(__builtin_bit_cast(Vector<_Float16, 4>, a), __builtin_bit_cast(Vector<_Float16, 4>, b), d, 0, 0, 0);
+}
+#if defined(__gfx950__)
+DEVICE void mfma_f32_32x32x16(Bf16, Sum16& d, Vector16 a, Vector16 b) {
+    d = __builtin_amdgcn_mfma_f32_32x32x16_bf16(__builtin_bit_cast(Vector<__bf16, 8>, a), __builtin_bit_cast(Vector<__bf16, 8>, b), d, 0, 0, 0);
+}
+DEVICE void mfma_f32_32x32x16(Fp16, Sum16& d, Vector16 a, Vector16 b) {
+    d = __builtin_amdgcn_mfma_f32_32x32x16_f16(__builtin_bit_cast(Vector<_Float16, 8>, a), __builtin_bit_cast(Vector<_Float16, 8>, b), d, 0, 0, 0);
+}
+#endif
 
 // LDS by hand: the compiler waits for every copy in flight before a read that it knows of, so these it must not know of.
 
