@@ -59,13 +59,10 @@ template <bool K_MAJOR> struct Operand {
 template <int TILES> struct Fragments {
     Vector<u32, 4> part[TILES][2];
 
-    template <int OFFSET> DEVICE void read(u32 first, u32 second) {
-        read_tile<OFFSET, 0>(first, second), read_tile<OFFSET, 1>(first, second);
-        if constexpr (TILES == 4) read_tile<OFFSET, 2>(first, second), read_tile<OFFSET, 3>(first, second);
-    }
-    template <int OFFSET, int TILE> DEVICE void read_tile(u32 first, u32 second) {
-        part[TILE][0] = ds_read_b128<OFFSET + TILE * 16 * ROW_BYTES>(first);
-        part[TILE][1] = ds_read_b128<OFFSET + TILE * 16 * ROW_BYTES>(second);
+    DEVICE void read(u32 first, u32 second, int offset) {
+#pragma unroll
+        for (int i = 0; i < TILES; i++)
+            part[i][0] = ds_read_b128(first, offset + i * 16 * ROW_BYTES), part[i][1] = ds_read_b128(second, offset + i * 16 * ROW_BYTES);
     }
     DEVICE void arrive() {
         s_waitcnt_lgkmcnt<0>();
@@ -79,11 +76,12 @@ template <int TILES> struct Fragments {
 struct TurnedFragments {
     Vector<u32, 2> part[2][4];                             // of a tile, four rows of K each
 
-    template <int OFFSET> DEVICE void read(u32 first, u32 second) { read_tile<OFFSET>(first, part[0]), read_tile<OFFSET>(second, part[1]); }
-    template <int OFFSET> DEVICE static void read_tile(u32 address, Vector<u32, 2> (&to)[4]) {
-        constexpr int FOUR_ROWS = 4 * HALF * sizeof(ELEMENT);
-        to[0] = ds_read_b64_tr_b16<OFFSET>(address), to[1] = ds_read_b64_tr_b16<OFFSET + FOUR_ROWS>(address);
-        to[2] = ds_read_b64_tr_b16<OFFSET + 8 * FOUR_ROWS>(address), to[3] = ds_read_b64_tr_b16<OFFSET + 9 * FOUR_ROWS>(address);
+    DEVICE void read(u32 first, u32 second, int offset) {
+        constexpr int FOUR_ROWS = 4 * HALF * sizeof(ELEMENT), PLACES[] = {0, 1, 8, 9};
+#pragma unroll
+        for (int i = 0; i < 4; i++) part[0][i] = ds_read_b64_tr_b16(first, offset + PLACES[i] * FOUR_ROWS);
+#pragma unroll
+        for (int i = 0; i < 4; i++) part[1][i] = ds_read_b64_tr_b16(second, offset + PLACES[i] * FOUR_ROWS);
     }
     DEVICE void arrive() {
         s_waitcnt_lgkmcnt<0>();
@@ -157,7 +155,7 @@ void gemm_gfx950_mfma(const ELEMENT* a, long long a_pitch, const ELEMENT* b, lon
     Places a_at = places<true>(a_lds, wave_row), b_at = places<B_K_MAJOR>(b_lds, wave_column);
     AFragments a_first, a_second;
     BFragments b_first, b_second;
-    a_first.read<0>(a_at.first, a_at.second);
+    a_first.read(a_at.first, a_at.second, 0);
     fetched(a_first);
     bool follows = wave >= WAVES_N;
     if (follows) s_barrier();
@@ -166,19 +164,19 @@ void gemm_gfx950_mfma(const ELEMENT* a, long long a_pitch, const ELEMENT* b, lon
     for (int slice = 0; slice < k; slice += SLICE, stage ^= 1) {
         u32 here = stage * STAGE_BYTES, there = STAGE_BYTES - here;
         int ahead = slice + 2 * SLICE;
-        b_first.read<0>(b_at.first + here, b_at.second + here);
+        b_first.read(b_at.first + here, b_at.second + here, 0);
         a_operand.copy(0, ahead, stage);
         fetched(b_first);
         multiply_quadrant(sums[0][0], a_first, b_first);
-        b_second.read<HALF_BYTES>(b_at.first + here, b_at.second + here);
+        b_second.read(b_at.first + here, b_at.second + here, HALF_BYTES);
         b_operand.copy(0, ahead, stage);
         fetched(b_second);
         multiply_quadrant(sums[0][1], a_first, b_second);
-        a_second.read<HALF_BYTES>(a_at.first + here, a_at.second + here);
+        a_second.read(a_at.first + here, a_at.second + here, HALF_BYTES);
         b_operand.copy(1, ahead, stage);
         fetched(a_second);
         multiply_quadrant(sums[1][1], a_second, b_second);
-        a_first.read<0>(a_at.first + there, a_at.second + there);
+        a_first.read(a_at.first + there, a_at.second + there, 0);
         a_operand.copy(1, ahead, stage);
         fetched(a_first);
         multiply_quadrant(sums[1][0], a_second, b_first);

@@ -98,10 +98,12 @@ DEVICE void cvt_rn(float x, Bf16& out) { out.bits = __builtin_bit_cast(u16, __bf
 DEVICE void cvt_rn(float x, Fp16& out) { out.bits = __builtin_bit_cast(u16, _Float16(x)); }
 
 // `low` lands in bits 0-15.
-template <class T> DEVICE u32 cvt_rn_x2(float low, float high) {
-    T a, b;
-    cvt_rn(low, a), cvt_rn(high, b);
-    return a.bits | u32(b.bits) << 16;
+template <class T> DEVICE u32 cvt_rn_x2(float low, float high);
+template <> DEVICE u32 cvt_rn_x2<Bf16>(float low, float high) {
+    return __builtin_bit_cast(u32, __builtin_convertvector((Vector<float, 2>{low, high}), Vector<__bf16, 2>));
+}
+template <> DEVICE u32 cvt_rn_x2<Fp16>(float low, float high) {
+    return __builtin_bit_cast(u32, __builtin_convertvector((Vector<float, 2>{low, high}), Vector<_Float16, 2>));
 }
 
 // The same for numbers that are no NaN, ties away from zero: on gfx942 three instructions in place of eleven.
@@ -210,17 +212,17 @@ DEVICE void buffer_load_dwordx4_lds(u32 lds, BufferResource buffer, u32 offset, 
 }
 
 // Of every 16 lanes, lane l names four 16-bit elements; it gets element l % 4 of what lanes l / 4, 4 + l / 4, 8 + l / 4, 12 + l / 4 named.
-template <int OFFSET> DEVICE Vector<u32, 2> ds_read_b64_tr_b16(u32 address) {
+DEVICE Vector<u32, 2> ds_read_b64_tr_b16(u32 address, int offset) {
     Vector<u32, 2> v;
-    asm volatile("ds_read_b64_tr_b16 %0, %1 offset:%2" : "=v"(v) : "v"(address), "n"(OFFSET) : "memory");
+    asm volatile("ds_read_b64_tr_b16 %0, %1 offset:%2" : "=v"(v) : "v"(address), "i"(offset) : "memory");
     return v;
 }
 #endif
 
-// What reads by hand bring is there after s_waitcnt_lgkmcnt, behind which `pin` keeps its users.
-template <int OFFSET> DEVICE Vector<u32, 4> ds_read_b128(u32 address) {
+// What reads by hand bring is there after s_waitcnt_lgkmcnt, behind which `pin` keeps its users. `offset` is known when it is compiled.
+DEVICE Vector<u32, 4> ds_read_b128(u32 address, int offset) {
     Vector<u32, 4> v;
-    asm volatile("ds_read_b128 %0, %1 offset:%2" : "=v"(v) : "v"(address), "n"(OFFSET) : "memory");
+    asm volatile("ds_read_b128 %0, %1 offset:%2" : "=v"(v) : "v"(address), "i"(offset) : "memory");
     return v;
 }
 
