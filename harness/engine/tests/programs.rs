@@ -18,6 +18,7 @@ static FINISH: Source = Source { path: "test/finish.cu", text: "finish", headers
 static CATALOG: Catalog = Catalog {
     families: &[&SumOfSquares],
     rivals: &[("sum_of_squares", &TILED), ("sum_of_squares", &OTHER)],
+    libraries: |_| Vec::new(),
 };
 
 static TILED: Implementation = Implementation {
