@@ -20,5 +20,10 @@ mod tests;
 use tilemark_core::Family;
 
 /// Every family, in the order in which lists show them.
-pub static FAMILIES: &[&dyn Family] =
-    &[&gemm::Gemm, &attention::Attention, &attention::AttentionBackward, &rmsnorm::RmsNorm];
+pub static FAMILIES: &[&dyn Family] = &[
+    &gemm::Gemm,
+    &attention::Attention,
+    &attention::AttentionBackward,
+    &rmsnorm::RmsNorm,
+    &rmsnorm::RmsNormBackward,
+];

@@ -5,10 +5,16 @@
 //! Work: 4 operations an element (5 with a residual) over 2 elements moved (4 with a residual):
 //! bound by memory everywhere. It must not know devices, clocks or who measures.
 
+mod backward;
+
+mod choices;
 mod cpu;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
+
+pub use backward::RmsNormBackward;
 
 use crate::exactness::{deviation, unit_roundoff};
 use crate::host;
@@ -32,8 +38,8 @@ static ABOUT: About = About {
 };
 
 static AXES: [Axis; 3] = [
-    size("rows", "rows, each normalised by itself"),
-    size("hidden", "elements of a row"),
+    size("rows", "rows, each normalised by itself", 1),
+    size("hidden", "elements of a row", 1),
     Axis {
         name: "residual",
         meaning: "whether a residual is added first, and the sum written too",
@@ -42,11 +48,11 @@ static AXES: [Axis; 3] = [
     },
 ];
 
-const fn size(name: &'static str, meaning: &'static str) -> Axis {
-    Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default: AxisDefault::Required }
+const fn size(name: &'static str, meaning: &'static str, min: u64) -> Axis {
+    Axis { name, meaning, kind: AxisKind::Integer { min }, default: AxisDefault::Required }
 }
 
-static IMPLEMENTATIONS: [Implementation; 2] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, whole tensors at a time",
@@ -60,6 +66,20 @@ static IMPLEMENTATIONS: [Implementation; 2] = [
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu::fused),
+    },
+    Implementation {
+        name: "cuda_registers",
+        idea: "a row in the registers of some warps, which load the next one before they sum this one",
+        standing: Standing::Rung,
+        supports: cuda::any_since_sm80,
+        code: Code::Steps(cuda::forward),
+    },
+    Implementation {
+        name: "sm90_bulk",
+        idea: "tiles of rows by the copy engine; rows of odd length as cuda_registers",
+        standing: Standing::Candidate,
+        supports: cuda::any_since_sm90,
+        code: Code::Steps(cuda::bulk_forward),
     },
 ];
 

@@ -14,7 +14,7 @@
 #endif
 #include "rmsnorm/bulk.h"
 
-extern "C" __global__ __launch_bounds__(THREADS)
+extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_backward(const ELEMENT* h, const ELEMENT* dy, const ELEMENT* dh_above, const ELEMENT* weight, ELEMENT* dh, float* partial,
                       int rows, int hidden, float epsilon) {
     extern __shared__ __align__(128) unsigned char memory[];

@@ -14,7 +14,7 @@
 #endif
 #include "rmsnorm/bulk.h"
 
-extern "C" __global__ __launch_bounds__(THREADS)
+extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_forward(const ELEMENT* x, const ELEMENT* residual, const ELEMENT* weight, ELEMENT* y, ELEMENT* h, int rows, int hidden, float epsilon) {
     extern __shared__ __align__(128) unsigned char memory[];
     __shared__ u64 full[STAGES];

@@ -1,9 +1,11 @@
 //! Properties of the normalisation that hold for every implementation, and of its truth.
 
 use super::{EPSILON, RmsNorm};
-use crate::testing::{Trial, check_agrees};
+use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::Step;
 use tilemark_core::{Bytes, Distribution, Dtype, Family, Flops};
 
 const CROOKED: [&str; 6] = [
@@ -71,6 +73,22 @@ fn a_row_of_zeros_stays_zero() {
         assert_eq!(outputs[0][33..66], [0.0; 33], "`{}`", implementation.name);
         assert_ne!(outputs[0][..33], [0.0; 33], "`{}`", implementation.name);
     }
+}
+
+#[test]
+fn rows_that_the_copy_engine_does_not_take_stay_in_registers() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let source = |shape: &str| {
+        let plan = super::cuda::bulk_forward(&problem(&RmsNorm, shape, Dtype::Bf16), &hopper);
+        let [Step::Launch(launch)] = &plan.steps[..] else { panic!("{plan:?}") };
+        (launch.source.path, launch.grid[0])
+    };
+    assert_eq!(source("rows=4099,hidden=4097"), ("rmsnorm/forward.cu", 4099));
+    // Three blocks a multiprocessor, or as many as there are tiles of two rows.
+    assert_eq!(source("rows=65536,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 396));
+    assert_eq!(source("rows=5,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 3));
+    // Two stages of two tensors would take 256 KB.
+    assert_eq!(source("rows=9,hidden=32768,residual=true"), ("rmsnorm/forward.cu", 9));
 }
 
 #[test]

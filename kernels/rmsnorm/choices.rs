@@ -1,0 +1,123 @@
+//! The table of measured choices for the kernels that move rows by the copy engine.
+//!
+//! It holds what `choices.toml` says, which tuning writes, and finds the entry for a problem. It
+//! must not know how a kernel is launched.
+
+use super::cuda::Rows;
+use crate::tile::SM90_SHARED_BYTES;
+use serde::Deserialize;
+use std::sync::LazyLock;
+use tilemark_core::Info;
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    toml::from_str(include_str!("choices.toml")).expect("choices.toml is a table of choices")
+});
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    choices: Vec<Choice>,
+}
+
+/// What won on one model.
+#[derive(Deserialize)]
+struct Choice {
+    model: String,
+    pass: Pass,
+    residual: bool,
+    hidden: u64,
+    #[serde(flatten)]
+    tile: Tile,
+}
+
+/// Which way the gradients go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pass {
+    /// y from x.
+    Forward,
+    /// dx from dy.
+    Backward,
+}
+
+/// Constants of the kernels, by the names of their macros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Tile {
+    /// Vectors of 16 bytes a thread holds of a row.
+    pub vectors: u64,
+    /// Rows of a tile.
+    pub groups: u64,
+    /// Tiles under way.
+    pub stages: u64,
+    /// Blocks that a multiprocessor holds at once.
+    pub blocks: u64,
+}
+
+impl Tile {
+    /// Warps that share a row.
+    pub fn warps(&self, hidden: u64) -> u64 {
+        hidden.div_ceil(32 * 8 * self.vectors)
+    }
+
+    /// Threads of a block.
+    pub fn threads(&self, hidden: u64) -> u64 {
+        32 * self.warps(hidden) * self.groups
+    }
+
+    /// Dynamic shared memory of a block: the ring of tiles, each of so many tensors.
+    pub fn shared_bytes(&self, hidden: u64, tensors: u64) -> u64 {
+        self.stages * tensors * self.groups * hidden * 2
+    }
+}
+
+/// Static shared memory, and what the hardware takes for itself, of a block.
+const OTHER_SHARED_BYTES: u64 = 512 + 1024;
+
+/// Shared memory of a multiprocessor: 228 KB.
+const UNIT_SHARED_BYTES: u64 = 233_472;
+
+/// The tile of the nearest entry that is legal for these rows, if they are whole vectors and there
+/// is one, with as many blocks as a multiprocessor holds at this hidden size.
+pub fn nearest(rows: Rows, pass: Pass, info: &Info) -> Option<Tile> {
+    if !rows.hidden.is_multiple_of(8) {
+        return None;
+    }
+    let tensors = tile_tensors(pass, rows.residual);
+    let legal = |choice: &&Choice| {
+        choice.pass == pass
+            && choice.residual == rows.residual
+            && choice.tile.threads(rows.hidden) <= 1024
+            && choice.tile.shared_bytes(rows.hidden, tensors) <= u64::from(SM90_SHARED_BYTES)
+    };
+    let legal: Vec<&Choice> = TABLE.choices.iter().filter(legal).collect();
+    let known = legal.iter().any(|choice| choice.model == info.model);
+    let near = legal.into_iter().filter(|choice| !known || choice.model == info.model);
+    near.min_by(|a, b| a.distance(rows.hidden).total_cmp(&b.distance(rows.hidden)))
+        .map(|choice| choice.tile_at(rows.hidden, tensors))
+}
+
+/// How many tensors have tiles in shared memory.
+pub fn tile_tensors(pass: Pass, residual: bool) -> u64 {
+    let without = match pass {
+        Pass::Forward => 1,
+        Pass::Backward => 2,
+    };
+    without + u64::from(residual)
+}
+
+impl Choice {
+    fn distance(&self, hidden: u64) -> f64 {
+        (self.hidden as f64 / hidden as f64).log2().abs()
+    }
+
+    /// As many threads a multiprocessor as were measured, since registers decide it, if its shared
+    /// memory holds their blocks.
+    fn tile_at(&self, hidden: u64, tensors: u64) -> Tile {
+        let threads = self.tile.blocks * self.tile.threads(self.hidden);
+        let block_bytes = self.tile.shared_bytes(hidden, tensors) + OTHER_SHARED_BYTES;
+        let blocks = (threads / self.tile.threads(hidden)).min(UNIT_SHARED_BYTES / block_bytes);
+        Tile { blocks: blocks.clamp(1, 32), ..self.tile }
+    }
+}
