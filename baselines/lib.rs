@@ -24,6 +24,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention", &rivals::attention::COMPOSED),
     ("attention", &rivals::torch::CUDNN),
     ("attention", &rivals::torch::FLASH),
+    ("attention_bwd", &rivals::torch::CUDNN_BACKWARD),
+    ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
     ("rmsnorm", &rivals::torch::RMSNORM),
 ];
 

@@ -49,11 +49,34 @@ pub static FLASH: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_attention", c"plan_flash")),
 };
 
+/// The gradients by the cuDNN back end.
+pub static CUDNN_BACKWARD: Implementation = Implementation {
+    name: "torch_cudnn",
+    idea: "torch's cuDNN back end by its own operator; the copy of the gradients to our tensors is not timed",
+    standing: Standing::Rival,
+    supports: supports_cudnn,
+    code: Code::Library(|site| plan(site, c"tilemark_attention_backward", c"plan_cudnn")),
+};
+
+/// The gradients by the FlashAttention back end.
+pub static FLASH_BACKWARD: Implementation = Implementation {
+    name: "torch_flash",
+    idea: "torch's FlashAttention-2 back end by its own operator; the copy of the gradients to our tensors is not timed",
+    standing: Standing::Rival,
+    supports: supports_flash_backward,
+    code: Code::Library(|site| plan(site, c"tilemark_attention_backward", c"plan_flash")),
+};
+
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 4] = [
+const MODULES: [(&CStr, &CStr, &str); 5] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
+    (
+        c"tilemark_attention_backward",
+        c"rivals/torch/attention_backward.py",
+        include_str!("torch/attention_backward.py"),
+    ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
 ];
 
@@ -96,9 +119,13 @@ fn supports_cudnn(problem: &Problem, info: &Info) -> Result<(), String> {
     Ok(())
 }
 
-fn supports_flash(problem: &Problem, info: &Info) -> Result<(), String> {
+fn supports_flash_backward(problem: &Problem, info: &Info) -> Result<(), String> {
     only_gpu(info)?;
-    supports_attention(problem)?;
+    supports_attention(problem)
+}
+
+fn supports_flash(problem: &Problem, info: &Info) -> Result<(), String> {
+    supports_flash_backward(problem, info)?;
     let [n, nk] = ["n", "nk"].map(|axis| problem.shape.integer(axis));
     if problem.shape.flag("causal") && nk < n {
         return Err("the log-sum-exp of a query without keys is +∞ there, −∞ here".to_owned());
