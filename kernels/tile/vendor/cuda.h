@@ -62,6 +62,24 @@ DEVICE float rsqrt_approx(float x) {
     return y;
 }
 
+DEVICE float ex2_approx(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+DEVICE float lg2_approx(float x) {
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+DEVICE float rcp_approx(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // Global memory.
 
 // Streams data that no other block reads: past L1, and in L2 in the longest sectors.
@@ -91,6 +109,13 @@ DEVICE u32 mapa(u32 address, u32 rank) {
 DEVICE float ld_shared_cluster(u32 address) {
     float x;
     asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(x) : "r"(address) : "memory");
+    return x;
+}
+
+DEVICE void st_shared(u32 address, u32 x) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory"); }
+DEVICE u32 ld_shared(u32 address) {
+    u32 x;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(x) : "r"(address) : "memory");
     return x;
 }
 
@@ -179,6 +204,16 @@ DEVICE void cp_async_bulk_tensor_2d_multicast(u32 tile, const TensorMap& map, u3
 DEVICE void cp_async_bulk_tensor_2d_store(const TensorMap& map, int x, int y, u32 tile) {
     asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%1, %2}], [%3];"
                  ::"l"(&map), "r"(x), "r"(y), "r"(tile) : "memory");
+}
+
+// The same with a third coordinate.
+DEVICE void cp_async_bulk_tensor_3d(u32 tile, const TensorMap& map, u32 barrier, int x, int y, int z, u64 policy = EVICT_NORMAL) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%3, %4, %5}], [%2], %6;"
+                 ::"r"(tile), "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(policy) : "memory");
+}
+DEVICE void cp_async_bulk_tensor_3d_store(const TensorMap& map, int x, int y, int z, u32 tile) {
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%1, %2, %3}], [%4];"
+                 ::"l"(&map), "r"(x), "r"(y), "r"(z), "r"(tile) : "memory");
 }
 
 DEVICE void cp_async_bulk_commit_group() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }

@@ -21,6 +21,14 @@
 #define D64 "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]), "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79]), "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87]), "+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91]), "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95])
 #define D96 "+f"(d[96]), "+f"(d[97]), "+f"(d[98]), "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]), "+f"(d[104]), "+f"(d[105]), "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111]), "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]), "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), "+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
 
+// Halves of the chunks above, for widths between powers of two.
+#define R32S ", %32, %33, %34, %35, %36, %37, %38, %39"
+#define R64S ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
+#define R80 ", %80, %81, %82, %83, %84, %85, %86, %87"
+#define D32S "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39])
+#define D64S "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]), "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79])
+#define D80 "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87])
+
 #define WGMMA(NAME, REGISTERS, SHAPE, NAMES, A, B, SCALE, TA, TB, ...)                                                 \
     template <int TRANS_A, int TRANS_B> DEVICE void NAME(float (&d)[REGISTERS], u64 a, u64 b, u32 accumulate) {        \
         asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " SCALE ", 0;\nwgmma.mma_async.sync.aligned." SHAPE               \
@@ -57,9 +65,31 @@ WGMMA8(wgmma_m64n96k32_e4m3, 48, "m64n96k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32, "%
 WGMMA8(wgmma_m64n128k32_e4m3, 64, "m64n128k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48, "%64", "%65", "%66", D0, D4, D8, D16, D32, D48)
 WGMMA8(wgmma_m64n192k32_e4m3, 96, "m64n192k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48 R64, "%96", "%97", "%98", D0, D4, D8, D16, D32, D48, D64)
 WGMMA8(wgmma_m64n256k32_e4m3, 128, "m64n256k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48 R64 R96, "%128", "%129", "%130", D0, D4, D8, D16, D32, D48, D64, D96)
+WGMMA(wgmma_m64n80k16_bf16, 40, "m64n80k16.f32.bf16.bf16", R0 R4 R8 R16 R32S, "%40", "%41", "%42", "%43", "%44", D0, D4, D8, D16, D32S)
+WGMMA(wgmma_m64n160k16_bf16, 80, "m64n160k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48 R64S, "%80", "%81", "%82", "%83", "%84", D0, D4, D8, D16, D32, D48, D64S)
+WGMMA(wgmma_m64n176k16_bf16, 88, "m64n176k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48 R64S R80, "%88", "%89", "%90", "%91", "%92", D0, D4, D8, D16, D32, D48, D64S, D80)
+WGMMA(wgmma_m64n80k16_f16, 40, "m64n80k16.f32.f16.f16", R0 R4 R8 R16 R32S, "%40", "%41", "%42", "%43", "%44", D0, D4, D8, D16, D32S)
+WGMMA(wgmma_m64n160k16_f16, 80, "m64n160k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64S, "%80", "%81", "%82", "%83", "%84", D0, D4, D8, D16, D32, D48, D64S)
+WGMMA(wgmma_m64n176k16_f16, 88, "m64n176k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64S R80, "%88", "%89", "%90", "%91", "%92", D0, D4, D8, D16, D32, D48, D64S, D80)
+
+// wgmma_<shape>_<type>_registers: the same with a (64, 16) in registers, a thread's four as mma_m16n8k16 takes them.
+#define WGMMA_REGISTERS(NAME, REGISTERS, SHAPE, NAMES, A, B, SCALE, TB, ...)                                           \
+    template <int TRANS_B> DEVICE void NAME(float (&d)[REGISTERS], const u32 (&a)[4], u64 b, u32 accumulate) {         \
+        asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " SCALE ", 0;\nwgmma.mma_async.sync.aligned." SHAPE               \
+                     " {" NAMES "}, {" A "}, " B ", p, 1, 1, " TB ";\n}"                                               \
+                     : __VA_ARGS__                                                                                     \
+                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(TRANS_B));             \
+    }
+WGMMA_REGISTERS(wgmma_m64n64k16_bf16_registers, 32, "m64n64k16.f32.bf16.bf16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
+WGMMA_REGISTERS(wgmma_m64n128k16_bf16_registers, 64, "m64n128k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
+WGMMA_REGISTERS(wgmma_m64n256k16_bf16_registers, 128, "m64n256k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
+WGMMA_REGISTERS(wgmma_m64n64k16_f16_registers, 32, "m64n64k16.f32.f16.f16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
+WGMMA_REGISTERS(wgmma_m64n128k16_f16_registers, 64, "m64n128k16.f32.f16.f16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
+WGMMA_REGISTERS(wgmma_m64n256k16_f16_registers, 128, "m64n256k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
 
 #undef WGMMA
 #undef WGMMA8
+#undef WGMMA_REGISTERS
 #undef R0
 #undef D0
 #undef R4
@@ -72,6 +102,12 @@ WGMMA8(wgmma_m64n256k32_e4m3, 128, "m64n256k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 
 #undef D32
 #undef R48
 #undef D48
+#undef R32S
+#undef D32S
+#undef R64S
+#undef D64S
+#undef R80
+#undef D80
 #undef R64
 #undef D64
 #undef R96
@@ -82,8 +118,11 @@ template <int TRANS_A, int TRANS_B, int R> DEVICE void wgmma(Bf16, float (&d)[R]
     else if constexpr (R == 8) wgmma_m64n16k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 16) wgmma_m64n32k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 32) wgmma_m64n64k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 40) wgmma_m64n80k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 48) wgmma_m64n96k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 80) wgmma_m64n160k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 88) wgmma_m64n176k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 96) wgmma_m64n192k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k16_bf16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
@@ -93,8 +132,11 @@ template <int TRANS_A, int TRANS_B, int R> DEVICE void wgmma(Fp16, float (&d)[R]
     else if constexpr (R == 8) wgmma_m64n16k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 16) wgmma_m64n32k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 32) wgmma_m64n64k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 40) wgmma_m64n80k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 48) wgmma_m64n96k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 80) wgmma_m64n160k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 88) wgmma_m64n176k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 96) wgmma_m64n192k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k16_f16<TRANS_A, TRANS_B>(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
@@ -109,5 +151,17 @@ template <int TRANS_A, int TRANS_B, int R> DEVICE void wgmma(E4m3, float (&d)[R]
     else if constexpr (R == 64) wgmma_m64n128k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 96) wgmma_m64n192k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k32_e4m3(d, a, b, accumulate);
+    else static_assert(R < 0, "no such accumulator");
+}
+template <int TRANS_B, int R> DEVICE void wgmma_registers(Bf16, float (&d)[R], const u32 (&a)[4], u64 b, u32 accumulate) {
+    if constexpr (R == 32) wgmma_m64n64k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 64) wgmma_m64n128k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 128) wgmma_m64n256k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
+    else static_assert(R < 0, "no such accumulator");
+}
+template <int TRANS_B, int R> DEVICE void wgmma_registers(Fp16, float (&d)[R], const u32 (&a)[4], u64 b, u32 accumulate) {
+    if constexpr (R == 32) wgmma_m64n64k16_f16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 64) wgmma_m64n128k16_f16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 128) wgmma_m64n256k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
 }
