@@ -3,6 +3,7 @@
 //! Written to be read; it must not know how anyone computes it fast.
 
 use super::{Scale, Sizes, stored_roundoff, summing_error};
+use rayon::prelude::*;
 use tilemark_core::family::{Arithmetic, Operand, Query, Readout};
 use tilemark_core::generator::Stream;
 use tilemark_core::{Distribution, Dtype, Problem};
@@ -44,26 +45,34 @@ pub fn projection(problem: &Problem, operands: &[Operand], output: &Readout<'_>)
     let x: Vec<f64> =
         (0..sizes.n as u64).map(|j| if signs.bits(j) & 1 == 0 { 1.0 } else { -1.0 }).collect();
     let b = project_b(sizes, operands, &x);
-    (0..sizes.m).map(|i| row_figure(problem, i, operands, output, &x, &b)).fold(0.0, f64::max)
+    let figure = |i| row_figure(problem, i, operands, output, &x, &b);
+    (0..sizes.m).into_par_iter().map(figure).reduce(|| 0.0, f64::max)
 }
 
 /// Of one row of B: its product with x, and the sum of its squares.
+#[derive(Clone, Default)]
 struct ProjectedRow {
     product: f64,
     squares: f64,
 }
 
+/// Rows of B that one thread projects side by side: as many elements as a cache line holds where
+/// they are contiguous, and enough sums to keep an adder busy.
+const ROWS_AT_ONCE: usize = 16;
+
+/// Each row's sums run over j in order, whatever the layout and however many threads there are.
 fn project_b(sizes: Sizes, operands: &[Operand], x: &[f64]) -> Vec<ProjectedRow> {
-    let row = |k| {
-        x.iter().enumerate().fold(ProjectedRow { product: 0.0, squares: 0.0 }, |row, (j, sign)| {
-            let value = operands[1].at(sizes.b(k, j)) * scales(sizes, operands, 0, j)[1];
-            ProjectedRow {
-                product: row.product + value * sign,
-                squares: row.squares + value * value,
+    let mut rows = vec![ProjectedRow::default(); sizes.k];
+    rows.par_chunks_mut(ROWS_AT_ONCE).enumerate().for_each(|(chunk, rows)| {
+        for (j, sign) in x.iter().enumerate() {
+            for (row, k) in rows.iter_mut().zip(chunk * ROWS_AT_ONCE..) {
+                let value = operands[1].at(sizes.b(k, j)) * scales(sizes, operands, 0, j)[1];
+                row.product += value * sign;
+                row.squares += value * value;
             }
-        })
-    };
-    (0..sizes.k).map(row).collect()
+        }
+    });
+    rows
 }
 
 fn row_figure(

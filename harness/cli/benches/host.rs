@@ -7,16 +7,21 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tilemark_core::device::Program;
 use tilemark_core::family::Standing;
 use tilemark_core::method::Method;
 use tilemark_core::record::{
     CaseResult, FORMAT, Line, Outcome, Recording, Round, Run, Samples, Stop, Timing, Verification,
     WorkDone,
 };
-use tilemark_core::{Bytes, Case, Distribution, Dtype, Family, Flops, Problem, Shape, Value};
+use tilemark_core::{
+    Bytes, Case, Device, Distribution, Dtype, Family, Flops, Problem, Shape, Value,
+};
+use tilemark_engine::device::cpu::Cpu;
 use tilemark_engine::store::{self, Writer};
 use tilemark_engine::summarise::summarise;
-use tilemark_engine::validate::Truth;
+use tilemark_engine::tensors::Placed;
+use tilemark_engine::validate::{Overrides, Truth, verify};
 use tilemark_engine::worker::{Launcher, Link, Request};
 
 const RECORDS: u64 = 100_000;
@@ -65,6 +70,46 @@ fn reference_kernels(criterion: &mut Criterion) {
     }
 }
 
+fn gemm() -> &'static dyn Family {
+    tilemark_kernels::FAMILIES[0]
+}
+
+/// What the gate does with a large answer: the sample, the projection of the whole, the inputs.
+fn verification(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("verify/gemm");
+    group.sample_size(10);
+    for side in [1024, 4096, 8192] {
+        let mut device = Cpu::new();
+        let problem = problem(gemm(), &[("m", side), ("n", side), ("k", side)]);
+        let placed = Placed::new(&mut device, &problem, gemm().tensors(&problem), 1);
+        let placed = placed.expect("the tensors fit");
+        let implementations = gemm().implementations().iter();
+        let blocked =
+            implementations.clone().find(|i| i.name == "cpu_blocked").expect("it is ours");
+        let program = Program {
+            problem: &problem,
+            implementation: blocked.name,
+            code: &blocked.code,
+            tensors: placed.slices(0),
+        };
+        let work = device.prepare(&program).expect("it runs on the host");
+        device.run(work).expect("it runs on the host");
+        let truth = Truth::compute(gemm(), &problem);
+        let overrides = Overrides::default();
+        group.bench_function(format!("{side}"), |bencher| {
+            bencher.iter(|| {
+                let verdict = verify(&mut device, gemm(), &problem, &placed, 0, &truth, &overrides);
+                assert_eq!(verdict.expect("it can be read").1, None);
+            });
+        });
+        group.bench_function(format!("{side}/truth"), |bencher| {
+            bencher.iter(|| Truth::compute(gemm(), &problem));
+        });
+        placed.release(&mut device);
+    }
+    group.finish();
+}
+
 fn result(seed: u64, standing: Standing) -> CaseResult {
     let samples = Samples { seconds: vec![1e-3; 7], ..Samples::default() };
     let round = |index| Round {
@@ -75,10 +120,9 @@ fn result(seed: u64, standing: Standing) -> CaseResult {
         samples: samples.clone(),
         telemetry: Default::default(),
     };
-    let family = tilemark_kernels::FAMILIES[0];
     CaseResult {
         case: Case {
-            problem: Problem { seed, ..problem(family, &[("m", 64), ("n", 64), ("k", 64)]) },
+            problem: Problem { seed, ..problem(gemm(), &[("m", 64), ("n", 64), ("k", 64)]) },
             implementation: format!("{standing:?}"),
             device: "cpu".to_owned(),
         },
@@ -146,5 +190,5 @@ fn many_records(criterion: &mut Criterion) {
     std::fs::remove_dir_all(&folder).expect("it is ours");
 }
 
-criterion_group!(benches, worker_round_trip, reference_kernels, many_records);
+criterion_group!(benches, worker_round_trip, reference_kernels, verification, many_records);
 criterion_main!(benches);

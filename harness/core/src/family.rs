@@ -301,6 +301,11 @@ impl Operand {
         operand
     }
 
+    /// Keeps the elements, as drawn from the first on, so that they need not be drawn again.
+    pub fn keep(&mut self, elements: Vec<f32>) {
+        self.stored = elements;
+    }
+
     /// The element at a flat index.
     pub fn at(&self, index: usize) -> f64 {
         f64::from(match self.stored.get(index) {

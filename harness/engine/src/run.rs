@@ -9,9 +9,10 @@ mod group;
 use crate::measure::Clock;
 use crate::plan::Plan;
 use crate::store::StoreError;
-use crate::validate::Overrides;
+use crate::validate::{Overrides, Truth};
 use crate::worker::{Failure, Launcher, Link, Reply, Request};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tilemark_core::method::Method;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub verify_only: bool,
     /// Longest wait for one answer of a worker.
     pub timeout: Duration,
+    /// A folder of this run alone, in which its workers leave each other the truth of a problem.
+    pub scratch: PathBuf,
     /// How often a problem is tried again after a crash, a timeout or a failure of the harness.
     pub retries: u32,
 }
@@ -95,6 +98,7 @@ impl<'a> Runner<'a> {
             if !group.cases.iter().all(|planned| is_done(&planned.case)) {
                 observer.group_starts(&group.problem.id(), done, total);
                 let results = self.group_with_retries(group, observer)?;
+                Truth::forget(&group.problem, &self.settings.scratch);
                 results.iter().for_each(|result| observer.case_ends(result));
                 sink(results)?;
             }

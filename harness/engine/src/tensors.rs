@@ -20,7 +20,7 @@ const GUARD_BYTE: u8 = 0xa5;
 const POISON: u8 = 0xff;
 
 /// How much is drawn and uploaded at once: a huge tensor is never held twice.
-const CHUNK_BYTES: u64 = 16 << 20;
+const CHUNK_BYTES: u64 = 4 << 20;
 
 /// Elements that one thread draws at a time.
 const CHUNK_ELEMENTS: usize = 4096;
@@ -121,10 +121,9 @@ impl Placed {
             for (slice, hash) in set.iter().zip(&self.hashes) {
                 let Some(hash) = hash else { continue };
                 let mut hasher = blake3::Hasher::new();
-                for_chunks(slice.bytes.0, |offset, len| {
-                    let mut bytes = vec![0; len];
-                    device.download(slice.buffer, Bytes(slice.offset.0 + offset), &mut bytes)?;
-                    hasher.update(&bytes);
+                for_chunks(slice.bytes.0, |offset, bytes| {
+                    device.download(slice.buffer, Bytes(slice.offset.0 + offset), bytes)?;
+                    hasher.update_rayon(bytes);
                     Ok(())
                 })?;
                 if hasher.finalize() != *hash {
@@ -190,8 +189,7 @@ fn upload(
 ) -> Result<blake3::Hash, Fault> {
     let size = tensor.dtype.size();
     let mut hasher = blake3::Hasher::new();
-    for_chunks(tensor.bytes().0, |offset, len| {
-        let mut bytes = vec![0; len];
+    for_chunks(tensor.bytes().0, |offset, bytes| {
         let first = offset / size;
         bytes.par_chunks_mut(CHUNK_ELEMENTS * size as usize).enumerate().for_each(|(i, part)| {
             let start = first + (i * CHUNK_ELEMENTS) as u64;
@@ -199,25 +197,24 @@ fn upload(
             let values: Vec<f32> = (start..start + count).map(|at| operand.draw(at)).collect();
             tensor.dtype.encode(&values, part);
         });
-        hasher.update(&bytes);
+        hasher.update_rayon(bytes);
         for place in places {
-            device.upload(place.buffer, Bytes(place.offset.0 + offset), &bytes)?;
+            device.upload(place.buffer, Bytes(place.offset.0 + offset), bytes)?;
         }
         Ok(())
     })?;
     Ok(hasher.finalize())
 }
 
-/// Calls `visit` with offset and length of every chunk of `total` bytes.
+/// Calls `visit` for every chunk of `total` bytes with its offset and a buffer of its length.
 fn for_chunks(
     total: u64,
-    mut visit: impl FnMut(u64, usize) -> Result<(), Fault>,
+    mut visit: impl FnMut(u64, &mut [u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut offset = 0;
-    while offset < total {
+    let mut buffer = vec![0; CHUNK_BYTES.min(total) as usize];
+    for offset in (0..total).step_by(CHUNK_BYTES as usize) {
         let len = CHUNK_BYTES.min(total - offset);
-        visit(offset, len as usize)?;
-        offset += len;
+        visit(offset, &mut buffer[..len as usize])?;
     }
     Ok(())
 }

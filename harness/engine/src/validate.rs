@@ -8,7 +8,9 @@
 //! What it cannot see: a wrong element outside the sample of a large problem whose family has no
 //! projection check, if that element is finite.
 
+mod deviation;
 mod gate;
+mod left;
 mod sample;
 mod truth;
 

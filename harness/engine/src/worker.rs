@@ -15,12 +15,13 @@ pub use serve::serve;
 
 use crate::validate::Overrides;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use tilemark_core::method::Method;
 use tilemark_core::record::{Ceilings, CodeReport, Round, Verification};
 use tilemark_core::{Case, Fault, Info};
 
 /// Version of the lines below.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What a worker is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub enum Request {
         method: Box<Method>,
         /// The user's own bounds on the error.
         overrides: Overrides,
+        /// A folder in which the workers of this run leave each other the truth of a problem.
+        scratch: PathBuf,
     },
     /// Time the case that is ready.
     Round {

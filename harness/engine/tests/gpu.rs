@@ -38,11 +38,11 @@ shapes = [{ rows = 131 }]
 static FAULTS: Source =
     Source { path: "gpu/faults.cu", text: include_str!("gpu/faults.cu"), headers: &[] };
 
-/// An implementation whose kernel has its own name.
+/// An implementation that is a kernel of that name; the family has others of its own on a host.
 macro_rules! implementation {
     ($name:literal) => {
         Implementation {
-            name: $name,
+            name: concat!("gpu_", $name),
             idea: "a test",
             standing: Standing::Rival,
             supports: |_, _| Ok(()),
@@ -139,24 +139,24 @@ fn on_a_gpu() -> Vec<Trial> {
     let crashes = |outcome: &Outcome| matches!(outcome, Outcome::Crash { .. });
     let incorrect = |outcome: &Outcome| matches!(outcome, Outcome::Incorrect { .. });
     vec![
-        check("illegal_address", crashes),
-        check("misaligned_address", crashes),
-        check("traps", crashes),
-        check("too_wide", crashes),
-        check("hangs", |outcome| matches!(outcome, Outcome::Timeout { .. })),
-        check("greedy", |outcome| matches!(outcome, Outcome::OutOfMemory { .. })),
+        check("gpu_illegal_address", crashes),
+        check("gpu_misaligned_address", crashes),
+        check("gpu_traps", crashes),
+        check("gpu_too_wide", crashes),
+        check("gpu_hangs", |outcome| matches!(outcome, Outcome::Timeout { .. })),
+        check("gpu_greedy", |outcome| matches!(outcome, Outcome::OutOfMemory { .. })),
         check(
             "no_such_kernel",
             |outcome| matches!(outcome, Outcome::Infra { message } if message.contains("no_such_kernel")),
         ),
-        check("is_wrong", incorrect),
-        check("writes_beside", incorrect),
-        check("changes_an_input", incorrect),
-        check("goes_stale", incorrect),
-        check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
+        check("gpu_is_wrong", incorrect),
+        check("gpu_writes_beside", incorrect),
+        check("gpu_changes_an_input", incorrect),
+        check("gpu_goes_stale", incorrect),
+        check("gpu_writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         Trial::test("a_graph_is_replayed", || {
-            let results = run(&["honest"], Launching::Graph);
-            expect(&results, "honest", |outcome| matches!(outcome, Outcome::Measured { .. }))
+            let results = run(&["gpu_honest"], Launching::Graph);
+            expect(&results, "gpu_honest", |outcome| matches!(outcome, Outcome::Measured { .. }))
         }),
     ]
 }
@@ -164,10 +164,10 @@ fn on_a_gpu() -> Vec<Trial> {
 /// Runs one implementation beside the honest one, then the honest one alone.
 fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Failed> {
     let measured = |outcome: &Outcome| matches!(outcome, Outcome::Measured { .. });
-    let results = run(&[implementation, "honest"], Launching::Stream);
+    let results = run(&[implementation, "gpu_honest"], Launching::Stream);
     expect(&results, implementation, expected)?;
-    expect(&results, "honest", measured)?;
-    expect(&run(&["honest"], Launching::Stream), "honest", measured)
+    expect(&results, "gpu_honest", measured)?;
+    expect(&run(&["gpu_honest"], Launching::Stream), "gpu_honest", measured)
 }
 
 fn expect(
@@ -192,7 +192,9 @@ fn run(implementations: &[&str], launching: Launching) -> Vec<CaseResult> {
         program: std::env::current_exe().expect("this program has a file"),
         arguments: vec!["worker".to_owned()],
     };
+    let scratch = tempfile::tempdir().expect("there is a temporary folder");
     let settings = Settings {
+        scratch: scratch.path().to_owned(),
         method: suite.method.clone(),
         overrides: Overrides::default(),
         verify_only: false,

@@ -97,11 +97,13 @@ fn run(implementation: &str) -> Vec<CaseResult> {
     let selection = Selection { only, ..Selection::default() };
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
     let launcher = launcher();
+    let scratch = tempfile::tempdir().expect("there is a temporary folder");
     let settings = Settings {
         method: Method { ..suite.method.clone() },
         overrides: Overrides::default(),
         verify_only: false,
         timeout: Duration::from_secs(2),
+        scratch: scratch.path().to_owned(),
         retries: 0,
     };
     let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());

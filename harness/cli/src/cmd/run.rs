@@ -75,11 +75,13 @@ fn carry_out(
 ) -> anyhow::Result<bool> {
     let cancel = cancel_on_ctrl_c()?;
     let launcher = launcher(args)?;
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let settings = Settings {
         method: suite.method.clone(),
         overrides: Overrides { rtol: args.rtol, atol: args.atol },
         verify_only,
         timeout: Duration::from_secs_f64(args.timeout),
+        scratch: scratch.path().to_owned(),
         retries: args.retries,
     };
     let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();

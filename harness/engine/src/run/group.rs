@@ -76,6 +76,7 @@ impl Runner<'_> {
                     case: Box::new(planned.case.clone()),
                     method: Box::new(self.settings.method.clone()),
                     overrides: self.settings.overrides.clone(),
+                    scratch: self.settings.scratch.clone(),
                 };
                 match self.ask(&planned.case, &request) {
                     Ok(Reply::Ready { verification, code: compiled }) => {

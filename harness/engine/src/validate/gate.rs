@@ -1,7 +1,8 @@
 //! The verdict on outputs: figures, and the first bound that was passed.
 
 use super::Overrides;
-use super::truth::{OutputTruth, Truth, deviation};
+use super::deviation::{Deviation, ELEMENTS_AT_ONCE, Sums};
+use super::truth::{OutputTruth, Truth};
 use crate::tensors::Placed;
 use rayon::prelude::*;
 use tilemark_core::family::{Readout, Tolerance};
@@ -105,14 +106,8 @@ fn judge(
     projection: Option<f64>,
     tolerance: &Tolerance,
 ) -> (OutputCheck, Option<Rejection>) {
-    let values: Vec<f64> = known
-        .rows
-        .iter()
-        .flat_map(|row| row * known.row..(row + 1) * known.row)
-        .map(|at| readout.at(at as usize))
-        .collect();
     let (nan, infinite) = count_nonfinite(readout.dtype, readout.bytes);
-    let found = deviation(&values, &known.exact);
+    let found = deviation(known, readout);
     let index = known
         .rows
         .get(found.worst / known.row as usize)
@@ -120,7 +115,7 @@ fn judge(
     let check = OutputCheck {
         tensor: name.to_owned(),
         elements: readout.bytes.len() as u64 / readout.dtype.size(),
-        compared: values.len() as u64,
+        compared: known.exact.len() as u64,
         nan,
         infinite,
         relative_error: found.relative,
@@ -131,16 +126,33 @@ fn judge(
         max_bound: tolerance.factor * known.reference.max + tolerance.floor_absolute,
         projection: projection.map(|figure| figure.min(f64::MAX)),
         worst: index
-            .map(|index| (index, values[found.worst], known.exact[found.worst]))
+            .map(|index| (index, readout.at(index as usize), known.exact[found.worst]))
             .filter(|(_, value, truth)| value.is_finite() && truth.is_finite()),
     };
-    let rejection = reject(&check, &values, known);
+    // An infinity is right only where the truth has the same one; where the sample of the truth
+    // has none, the whole output must have none.
+    let wrong_infinity = found.wrong_infinity || infinite > 0 && !found.expects_infinity;
+    let rejection = reject(&check, wrong_infinity);
     (check, rejection)
 }
 
-fn reject(check: &OutputCheck, values: &[f64], known: &OutputTruth) -> Option<Rejection> {
+/// The deviation of what the output holds where the truth is known.
+fn deviation(known: &OutputTruth, readout: &Readout<'_>) -> Deviation {
+    let rows_at_once = ELEMENTS_AT_ONCE.div_ceil(known.row as usize);
+    let elements = rows_at_once * known.row as usize;
+    let rows = known.rows.par_chunks(rows_at_once);
+    let parts =
+        rows.zip(known.exact.par_chunks(elements)).enumerate().map(|(at, (rows, exact))| {
+            let indices = rows.iter().flat_map(|row| row * known.row..(row + 1) * known.row);
+            let values = indices.map(|index| readout.at(index as usize));
+            Sums::of(values.zip(exact.iter().copied()), at * elements)
+        });
+    Sums::total(parts.collect())
+}
+
+fn reject(check: &OutputCheck, wrong_infinity: bool) -> Option<Rejection> {
     let tensor = check.tensor.clone();
-    if check.nan > 0 || has_wrong_infinity(check, values, &known.exact) {
+    if check.nan > 0 || wrong_infinity {
         let OutputCheck { nan, infinite, elements, .. } = *check;
         return Some(Rejection::Nonfinite { tensor, nan, infinite, elements });
     }
@@ -160,21 +172,9 @@ fn reject(check: &OutputCheck, values: &[f64], known: &OutputTruth) -> Option<Re
     }
 }
 
-/// An infinity is right only where the truth has the same one; where the sample of the truth has
-/// none, the whole output must have none.
-fn has_wrong_infinity(check: &OutputCheck, values: &[f64], exact: &[f64]) -> bool {
-    let expected = exact.iter().any(|truth| truth.is_infinite());
-    let mismatched = values
-        .iter()
-        .zip(exact)
-        .any(|(value, truth)| (value.is_infinite() || truth.is_infinite()) && value != truth);
-    mismatched || check.infinite > 0 && !expected
-}
-
 fn count_nonfinite(dtype: Dtype, bytes: &[u8]) -> (u64, u64) {
-    const CHUNK: usize = 1 << 16;
     bytes
-        .par_chunks(CHUNK)
+        .par_chunks(ELEMENTS_AT_ONCE * dtype.size() as usize)
         .map(|chunk| {
             let elements = chunk.len() / dtype.size() as usize;
             (0..elements).fold((0, 0), |(nan, infinite), at| {

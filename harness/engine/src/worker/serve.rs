@@ -6,6 +6,7 @@ use crate::measure::{self, HostClock};
 use crate::tensors::{Placed, rotation_sets};
 use crate::validate::{Overrides, Rejection, Truth, verify};
 use std::io::{BufRead, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use tilemark_core::device::{Prepared, Program};
 use tilemark_core::method::Method;
@@ -47,11 +48,11 @@ fn answer(
     request: Request,
 ) -> Result<Reply, Fault> {
     match request {
-        Request::Prepare { case, method, overrides } => {
+        Request::Prepare { case, method, overrides, scratch } => {
             if let Some(last) = ready.take() {
                 last.placed.release(device);
             }
-            let next = prepare(catalog, device, *case, *method, overrides)?;
+            let next = prepare(catalog, device, *case, *method, overrides, &scratch)?;
             let code = device.code(next.sets[CHECKED_SET]);
             let reply = check(device, &next, |verification| Reply::Ready { verification, code })?;
             *ready = Some(next);
@@ -82,6 +83,7 @@ fn prepare(
     case: Case,
     method: Method,
     overrides: Overrides,
+    scratch: &Path,
 ) -> Result<Ready, Fault> {
     let infra = |e: crate::catalog::UnknownName| Fault::Infra { message: e.to_string() };
     let family = catalog.family(&case.problem.family).map_err(infra)?;
@@ -98,9 +100,10 @@ fn prepare(
             tensors: placed.slices(set),
         })?);
     }
+    // Others may read this truth too, so nothing of this implementation has run before.
+    let truth = Truth::shared(family, &case.problem, scratch);
     placed.poison_outputs(device)?;
     device.run(prepared[CHECKED_SET])?;
-    let truth = Truth::compute(family, &case.problem);
     Ok(Ready { family, case, method, overrides, placed, sets: prepared, truth })
 }
 

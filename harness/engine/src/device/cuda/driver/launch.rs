@@ -63,7 +63,7 @@ impl From<&Launch> for Extent {
     }
 }
 
-/// Shared memory that a block may ask for without saying so first.
+/// Shared memory, static and dynamic, that a block may have without asking for it first.
 const UNASKED_SHARED_BYTES: u32 = 48 << 10;
 
 /// Blocks of a cluster that every device with clusters takes.
@@ -80,7 +80,8 @@ impl Kernel {
 
     /// Asks the driver for what launches of this shape need beyond the default.
     pub fn allow(&self, extent: &Extent) -> Result<(), Fault> {
-        if extent.dynamic_shared_bytes > UNASKED_SHARED_BYTES {
+        let shared_bytes = self.static_shared_bytes().saturating_add(extent.dynamic_shared_bytes);
+        if shared_bytes > UNASKED_SHARED_BYTES {
             let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             self.set(attribute, extent.dynamic_shared_bytes, "allow so much shared memory")?;
         }
