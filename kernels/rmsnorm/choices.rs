@@ -3,7 +3,7 @@
 //! It holds what `choices.toml` says, which tuning writes, and finds the entry for a problem. It
 //! must not know how a kernel is launched.
 
-use super::cuda::Rows;
+use super::cuda::{MOST_BLOCKS, Rows};
 use crate::tile::SM90_SHARED_BYTES;
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -72,11 +72,9 @@ impl Tile {
     }
 }
 
-/// Static shared memory, and what the hardware takes for itself, of a block.
-const OTHER_SHARED_BYTES: u64 = 512 + 1024;
-
-/// Shared memory of a multiprocessor: 228 KB.
-const UNIT_SHARED_BYTES: u64 = 233_472;
+/// Threads of the largest block: a thread of the backward pass takes up to 96 registers at four
+/// vectors, and spilled with 768 threads.
+const MOST_THREADS: u64 = 640;
 
 /// The tile of the nearest entry that is legal for these rows, if they are whole vectors and there
 /// is one, with as many blocks as a multiprocessor holds at this hidden size.
@@ -88,14 +86,14 @@ pub fn nearest(rows: Rows, pass: Pass, info: &Info) -> Option<Tile> {
     let legal = |choice: &&Choice| {
         choice.pass == pass
             && choice.residual == rows.residual
-            && choice.tile.threads(rows.hidden) <= 1024
+            && choice.tile.threads(rows.hidden) <= MOST_THREADS
             && choice.tile.shared_bytes(rows.hidden, tensors) <= u64::from(SM90_SHARED_BYTES)
     };
     let legal: Vec<&Choice> = TABLE.choices.iter().filter(legal).collect();
     let known = legal.iter().any(|choice| choice.model == info.model);
     let near = legal.into_iter().filter(|choice| !known || choice.model == info.model);
     near.min_by(|a, b| a.distance(rows.hidden).total_cmp(&b.distance(rows.hidden)))
-        .map(|choice| choice.tile_at(rows.hidden, tensors))
+        .map(|choice| choice.tile_at(rows.hidden))
 }
 
 /// How many tensors have tiles in shared memory.
@@ -112,12 +110,11 @@ impl Choice {
         (self.hidden as f64 / hidden as f64).log2().abs()
     }
 
-    /// As many threads a multiprocessor as were measured, since registers decide it, if its shared
-    /// memory holds their blocks.
-    fn tile_at(&self, hidden: u64, tensors: u64) -> Tile {
+    /// As many threads a multiprocessor as were measured: their registers and, since a thread's part
+    /// of a row never grows, their shared memory fit then too.
+    fn tile_at(&self, hidden: u64) -> Tile {
         let threads = self.tile.blocks * self.tile.threads(self.hidden);
-        let block_bytes = self.tile.shared_bytes(hidden, tensors) + OTHER_SHARED_BYTES;
-        let blocks = (threads / self.tile.threads(hidden)).min(UNIT_SHARED_BYTES / block_bytes);
-        Tile { blocks: blocks.clamp(1, 32), ..self.tile }
+        let blocks = (threads / self.tile.threads(hidden)).clamp(1, MOST_BLOCKS);
+        Tile { blocks, ..self.tile }
     }
 }

@@ -42,14 +42,15 @@ const VECTOR: u64 = 8;
 /// Warps of the largest block.
 const MOST_WARPS: u64 = 32;
 
-/// The longest row that the registers of the largest block hold, at four vectors a thread.
+/// The longest row that the registers of the largest block hold, at four vectors a thread; beyond
+/// two, which is 16384 elements, they spill.
 const LONGEST_ROW: u64 = MOST_WARPS * 32 * VECTOR * 4;
 
 /// Threads a multiprocessor holds of the backward kernel, which takes up to 64 registers a thread.
 const RESIDENT_THREADS: u64 = 1024;
 
 /// Blocks a multiprocessor holds at most.
-const MOST_BLOCKS: u64 = 32;
+pub const MOST_BLOCKS: u64 = 32;
 
 /// A problem of either pass as the kernels see it.
 #[derive(Clone, Copy)]

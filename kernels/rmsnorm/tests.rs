@@ -86,9 +86,11 @@ fn rows_that_the_copy_engine_does_not_take_stay_in_registers() {
     assert_eq!(source("rows=4099,hidden=4097"), ("rmsnorm/forward.cu", 4099));
     // Three blocks a multiprocessor, or as many as there are tiles of two rows.
     assert_eq!(source("rows=65536,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 396));
+    assert_eq!(source("rows=65536,hidden=5000"), ("rmsnorm/sm90_bulk_forward.cu", 264));
     assert_eq!(source("rows=5,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 3));
-    // Two stages of two tensors would take 256 KB.
-    assert_eq!(source("rows=9,hidden=32768,residual=true"), ("rmsnorm/forward.cu", 9));
+    // A block that wide would spill.
+    assert_eq!(source("rows=9,hidden=20480").0, "rmsnorm/sm90_bulk_forward.cu");
+    assert_eq!(source("rows=9,hidden=20488"), ("rmsnorm/forward.cu", 9));
 }
 
 #[test]
