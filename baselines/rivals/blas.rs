@@ -95,6 +95,14 @@ impl Scaling {
     }
 }
 
+/// Whether a library that scales 8-bit products only covers the problem's scales.
+pub fn scales_only_8_bits(problem: &Problem) -> Result<(), String> {
+    if problem.dtype == Dtype::E4m3 || Scaling::of(problem) == Scaling::None {
+        return Ok(());
+    }
+    Err(format!("the library scales products of 8-bit operands only, not of {}", problem.dtype))
+}
+
 /// The type in which a product of these operands is stored.
 pub fn result(operands: Dtype) -> Dtype {
     if operands == Dtype::E4m3 { Dtype::Bf16 } else { operands }
@@ -134,6 +142,28 @@ mod tests {
             assert!((found - truth).abs() < 1e-9, "{shape}: element {idx} is {found}, not {truth}");
         }
         assert_eq!(found.len(), truth.len());
+    }
+
+    #[test]
+    fn scales_of_wide_operands_are_refused_and_of_8_bit_ones_are_found() {
+        let family = FAMILIES.iter().find(|f| f.about().name == "gemm").unwrap();
+        let of = |scale, dtype| Trial::new(*family, &format!("m=3,n=5,k=7,scale={scale}"), dtype);
+        let (left, right) = (3, 2);
+        for (scale, expected) in [
+            ("none", Scaling::None),
+            ("tensor", Scaling::Tensor { left, right }),
+            ("row_column", Scaling::Vector { left, right }),
+        ] {
+            let trial = of(scale, Dtype::E4m3);
+            assert_eq!(Scaling::of(&trial.problem), expected);
+            assert_eq!(scales_only_8_bits(&trial.problem), Ok(()));
+            if let Scaling::Tensor { left, right } | Scaling::Vector { left, right } = expected {
+                assert_eq!(trial.tensors[left].name, "scale_b");
+                assert_eq!(trial.tensors[right].name, "scale_a");
+            }
+        }
+        assert!(scales_only_8_bits(&of("none", Dtype::Bf16).problem).is_ok());
+        assert!(scales_only_8_bits(&of("tensor", Dtype::Bf16).problem).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Plain cuBLAS: one call that chooses its algorithm by itself, as most programs use it.
 #![allow(unsafe_code, reason = "cuBLAS is a C interface")]
 
-use super::blas::{Product, Stored};
+use super::blas::{Product, Stored, scales_only_8_bits};
 use super::cuda::{self, Memory, WORKSPACE, only_nvidia};
 use cudarc::cublas::sys;
 use std::ffi::c_void;
@@ -29,6 +29,7 @@ pub fn version() -> Option<String> {
 
 fn supports(problem: &Problem, info: &Info) -> Result<(), String> {
     only_nvidia(info)?;
+    scales_only_8_bits(problem)?;
     if problem.dtype == Dtype::E4m3 {
         return Err("cublasGemmEx takes no 8-bit floats; cublasLtMatmul does".to_owned());
     }

@@ -32,6 +32,7 @@ pub fn version() -> Option<String> {
 
 fn supports(problem: &Problem, info: &Info) -> Result<(), String> {
     only_nvidia(info)?;
+    blas::scales_only_8_bits(problem)?;
     if problem.dtype == Dtype::E4m3 && !Product::of(problem).left.transposed {
         return Err("cuBLASLt multiplies e4m3 in layout nt only".to_owned());
     }

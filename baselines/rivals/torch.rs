@@ -4,6 +4,7 @@
 //! What is asked of torch stands in the Python files of the folder `torch`. Finding and starting
 //! Python waits until a problem is planned: to say what is supported must cost nothing.
 
+use super::blas::scales_only_8_bits;
 use super::cuda::only_nvidia;
 use super::python::{Installation, Interpreter, Object, interpreter};
 use serde_json::{Map, Value as Json, json};
@@ -95,6 +96,7 @@ fn only_gpu(info: &Info) -> Result<(), String> {
 
 fn supports_gemm(problem: &Problem, info: &Info) -> Result<(), String> {
     only_gpu(info)?;
+    scales_only_8_bits(problem)?;
     if problem.dtype != Dtype::E4m3 {
         return Ok(());
     }
