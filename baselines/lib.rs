@@ -20,6 +20,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("gemm", &rivals::gemm::GEMM),
     ("gemm", &rivals::cublaslt::CUBLASLT),
     ("gemm", &rivals::cublas::CUBLAS),
+    ("gemm", &rivals::hipblaslt::HIPBLASLT),
+    ("gemm", &rivals::rocblas::ROCBLAS),
     ("gemm", &rivals::torch::GEMM),
     ("attention", &rivals::attention::COMPOSED),
     ("attention", &rivals::torch::CUDNN),
@@ -35,11 +37,13 @@ pub fn libraries(vendor: Vendor) -> Vec<(String, String)> {
     if vendor.runs_host_code() {
         return Vec::new();
     }
+    let own = match vendor {
+        Vendor::Nvidia => {
+            [("cublas", rivals::cublas::version()), ("cublaslt", rivals::cublaslt::version())]
+        }
+        _ => [("rocblas", rivals::rocblas::version()), ("hipblaslt", rivals::hipblaslt::version())],
+    };
     let mut found = rivals::torch::versions();
-    if vendor == Vendor::Nvidia {
-        let named = |name: &str, version: Option<String>| version.map(|v| (name.to_owned(), v));
-        found.extend(named("cublas", rivals::cublas::version()));
-        found.extend(named("cublaslt", rivals::cublaslt::version()));
-    }
+    found.extend(own.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))));
     found
 }

@@ -7,10 +7,13 @@ pub mod gemm;
 
 pub mod cublas;
 pub mod cublaslt;
+pub mod hipblaslt;
+pub mod rocblas;
 pub mod torch;
 
 mod blas;
 mod cuda;
+mod hip;
 mod product;
 mod python;
 
