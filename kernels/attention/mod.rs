@@ -11,6 +11,7 @@
 mod backward;
 mod cpu;
 mod cpu_flash;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -55,7 +56,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 2] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -69,6 +70,20 @@ static IMPLEMENTATIONS: [Implementation; 2] = [
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu_flash::flash),
+    },
+    Implementation {
+        name: "cuda_naive",
+        idea: "the formula alone: a block a query, blocks of keys by online softmax",
+        standing: Standing::Rung,
+        supports: cuda::any_nvidia,
+        code: Code::Steps(cuda::naive),
+    },
+    Implementation {
+        name: "sm90_flash",
+        idea: "wgmma fed by the copy engine, softmax of a block under the products of others",
+        standing: Standing::Candidate,
+        supports: cuda::hopper,
+        code: Code::Steps(cuda::flash),
     },
 ];
 

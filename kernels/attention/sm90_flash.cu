@@ -8,7 +8,7 @@
 // one, and the softmax of the next runs under that product, also where the next block belongs to the next tile.
 // Scores stay in units of Q Kᵀ; exponentials are 2^(s scale log2(e) - max), one FMA and one ex2 an element.
 // The row maximum that they are taken from is replaced only when a score passes it by SLACK powers of two, which spares most
-// rescalings of O; sums are in f32 and P rounds relative to its own size, so the result does not depend on it.
+// rescalings of O: sums are in f32 and P rounds relative to its own size, so that only P's largest value depends on it.
 //
 // Work: 4 N Nk d flops a head, half if causal, against N Nk ex2: at d = 128 tensor cores take 2 clocks for what 16 lanes of ex2 take 1,
 // at d = 64 both take the same.
@@ -19,8 +19,9 @@
 //   q, o: dims (d, N, B H), box (64, 64, 1); k, v: dims (d, Nk, B Hk), box (64, TILE_N, 1)
 // Arguments: q, k, v, o maps; LSE; B H; H / Hk; N; Nk; scale log2(e); heads a band of the tile order.
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
-// Macros (default): ELEMENT (Bf16; Fp16), D (128; 64, 256), TILE_N (128), CONSUMERS (2; 3), STAGES (2), CAUSAL (0), SLACK (8).
-#include "tile/tile.h"
+// Macros (default): ELEMENT (Bf16; Fp16), D (128; 64, 256), TILE_N (128), CONSUMERS (2; 3), STAGES (2), CAUSAL (0);
+//   and SLACK of softmax.h.
+#include "attention/softmax.h"
 
 #ifndef ELEMENT
 #define ELEMENT Bf16
@@ -39,9 +40,6 @@
 #endif
 #ifndef CAUSAL
 #define CAUSAL 0
-#endif
-#ifndef SLACK
-#define SLACK 8
 #endif
 
 constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
@@ -154,81 +152,7 @@ struct Producer {
     }
 };
 
-// Softmax. A thread's accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
-
-struct Rows { float max[2], sum[2]; };                   // of a thread's two rows: of scores, of its own exponentials
-
-DEVICE float quad_max(float x) {
-    x = fmaxf(x, __shfl_xor_sync(~0u, x, 1));
-    return fmaxf(x, __shfl_xor_sync(~0u, x, 2));
-}
-DEVICE float quad_sum(float x) {
-    x += __shfl_xor_sync(~0u, x, 1);
-    return x + __shfl_xor_sync(~0u, x, 2);
-}
-
-// Scores of keys that a row does not see become -inf; `visible` counts from the thread's first column.
-DEVICE void mask(float (&s)[SCORES], const int (&visible)[2]) {
-#pragma unroll
-    for (int i = 0; i < SCORES; i++)
-        if (8 * (i / 4) + i % 2 >= visible[i / 2 % 2]) s[i] = -INFINITY;
-}
-
-DEVICE void row_max(const float (&s)[SCORES], float (&max)[2]) {
-    float part[2][2] = {{s[0], s[1]}, {s[2], s[3]}};
-#pragma unroll
-    for (int i = 4; i < SCORES; i++) part[i / 2 % 2][i % 2] = fmaxf(part[i / 2 % 2][i % 2], s[i]);
-#pragma unroll
-    for (int h = 0; h < 2; h++) max[h] = quad_max(fmaxf(part[h][0], part[h][1]));
-}
-
-// Makes the rows' maxima good for these scores too; returns whether they changed for any row of the warp, and by which factors
-// that shrinks what was summed under the old ones.
-DEVICE bool raise_max(const float (&s)[SCORES], Rows& rows, float (&shrink)[2], float scale) {
-    float max[2];
-    row_max(s, max);
-    bool grew = false;
-#pragma unroll
-    for (int h = 0; h < 2; h++) grew |= max[h] * scale > rows.max[h] * scale + SLACK;
-    grew = __any_sync(~0u, grew);
-    if (grew) {
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-            max[h] = fmaxf(max[h], rows.max[h]);
-            shrink[h] = max[h] == -INFINITY ? 1 : ex2_approx((rows.max[h] - max[h]) * scale);
-            rows.sum[h] *= shrink[h];
-            rows.max[h] = max[h];
-        }
-    }
-    return grew;
-}
-
-// Scores into exponentials, and their sums.
-DEVICE void exponentiate(float (&s)[SCORES], Rows& rows, float scale) {
-    float offset[2];
-#pragma unroll
-    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITY ? 0 : rows.max[h] * scale;
-#pragma unroll
-    for (int i = 0; i < SCORES; i++) {
-        s[i] = ex2_approx(fmaf(s[i], scale, -offset[i / 2 % 2]));
-        rows.sum[i / 2 % 2] += s[i];
-    }
-}
-
-// Two neighbouring scores make a register of the next product's operand, in the very order in which they stand.
-DEVICE void round_weights(const float (&s)[SCORES], u32 (&p)[STEPS][4]) {
-#pragma unroll
-    for (int i = 0; i < SCORES; i += 2) p[i / 8][i / 2 % 4] = cvt_rn_x2<ELEMENT>(s[i], s[i + 1]);
-}
-
-DEVICE void scale_rows(float (&o)[OUTPUTS], const float (&factor)[2]) {
-#pragma unroll
-    for (int i = 0; i < OUTPUTS; i++) o[i] *= factor[i / 2 % 2];
-}
-
 // Consumer.
-
-constexpr Rows NO_ROWS{{-INFINITY, -INFINITY}, {0, 0}};
 
 // A thread's part of what a warpgroup computes: scores, O, weights, and its rows' sums.
 struct Sums {
@@ -323,7 +247,7 @@ DEVICE void Consumer::store(float (&o)[OUTPUTS], const Rows& rows, Tile done) co
     float factor[2];
 #pragma unroll
     for (int h = 0; h < 2; h++) {
-        float sum = quad_sum(rows.sum[h]);
+        float sum = sum_across<4>(rows.sum[h]);
         bool sees = rows.max[h] > -INFINITY;
         factor[h] = sees ? rcp_approx(sum) : 0;
         float exponent = sees ? rows.max[h] * shape.scale + lg2_approx(sum) : -INFINITY;
@@ -364,7 +288,7 @@ DEVICE void Consumer::first_step(Sums& sums) {
     release_scores();
     rows = NO_ROWS;
     weigh(s, rows, shrink);
-    round_weights(s, p);
+    round_weights<ELEMENT>(s, p);
     await_values(values);
 }
 
@@ -408,7 +332,7 @@ template <bool NEW_TILE> DEVICE void Consumer::step(Sums& sums, u32 accumulate, 
     values = ahead;
     if (NEW_TILE) store(o, finished, done);
     else if (grew) scale_rows(o, shrink);
-    round_weights(s, p);
+    round_weights<ELEMENT>(s, p);
 }
 
 // All of this warpgroup's blocks, as one stream.

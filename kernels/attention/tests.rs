@@ -1,9 +1,11 @@
 //! Properties of attention that hold for every implementation, and of its truth.
 
-use super::Attention;
-use crate::testing::{Trial, check_agrees};
-use tilemark_core::family::Arithmetic;
-use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
+use super::{Attention, cuda};
+use crate::testing::{Trial, check_agrees, device, problem};
+use tilemark_core::device::Vendor;
+use tilemark_core::family::{Arithmetic, Code};
+use tilemark_core::launch::{Argument, Launch, Step};
+use tilemark_core::{Bytes, Dtype, Family, Flops, Implementation, Shape, Value};
 
 const CROOKED: [&str; 9] = [
     "b=1,h=1,n=1,d=1",
@@ -42,7 +44,7 @@ fn weights_of_the_values_sum_to_one() {
         let trial = Trial::new(&Attention, &shape, Dtype::F32);
         let mut inputs = trial.inputs();
         inputs[2].fill(1.0);
-        for implementation in Attention.implementations() {
+        for implementation in on_host() {
             let outputs = trial.run(implementation, &inputs);
             let worst = outputs[0].iter().map(|o| (o - 1.0).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-6, "`{}` {shape}: off by {worst}", implementation.name);
@@ -58,7 +60,7 @@ fn a_causal_query_ignores_later_keys() {
     for tensor in [1, 2] {
         later[tensor][51 * 8..].fill(1e4);
     }
-    for implementation in Attention.implementations() {
+    for implementation in on_host() {
         let whole = trial.run(implementation, &trial.inputs());
         let cut = trial.run(implementation, &later);
         assert_eq!(whole[0][..21 * 8], cut[0][..21 * 8], "`{}`", implementation.name);
@@ -73,7 +75,7 @@ fn queries_that_see_nothing_give_zero_and_minus_infinity() {
     assert_eq!(truth[0][..4 * 2], [0.0; 8]);
     assert_eq!(truth[1][..4], [f64::NEG_INFINITY; 4]);
     assert!(truth[1][4..].iter().all(|lse| lse.is_finite()));
-    for implementation in Attention.implementations() {
+    for implementation in on_host() {
         let outputs = trial.run(implementation, &trial.inputs());
         assert_eq!(outputs[0][..4 * 2], [0.0; 8], "`{}`", implementation.name);
         assert_eq!(outputs[1][..4], [f32::NEG_INFINITY; 4], "`{}`", implementation.name);
@@ -99,7 +101,7 @@ fn grouped_queries_are_multi_head_with_repeated_keys() {
         let heads = inputs[tensor].chunks_exact(21 * 8);
         inputs[tensor] = heads.flat_map(|head| [head, head].concat()).collect();
     }
-    for implementation in Attention.implementations() {
+    for implementation in on_host() {
         let expected = full.run(implementation, &inputs);
         let found = grouped.run(implementation, &grouped.inputs());
         assert_eq!(found, expected, "`{}`", implementation.name);
@@ -111,7 +113,7 @@ fn large_scores_do_not_overflow() {
     let trial = Trial::new(&Attention, "b=1,h=1,n=5,nk=67,d=16", Dtype::F32);
     let mut inputs = trial.inputs();
     inputs[0].iter_mut().for_each(|q| *q *= 1e4);
-    for implementation in Attention.implementations() {
+    for implementation in on_host() {
         let outputs = trial.run(implementation, &inputs);
         let finite = outputs.iter().flatten().all(|value| value.is_finite());
         assert!(finite, "`{}`", implementation.name);
@@ -143,4 +145,47 @@ fn key_heads_must_divide_query_heads() {
     let shape = Shape::complete(&given, Attention.about().axes).unwrap();
     let refused = Err("axis `hk` must divide h = 6, and 4 does not".to_owned());
     assert_eq!(Attention.check(&shape), refused);
+}
+
+#[test]
+fn hopper_takes_heads_of_whole_vectors_in_16_bits() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let refusal = |d: usize, dtype| {
+        cuda::hopper(&problem(&Attention, &format!("b=1,h=1,n=3,d={d}"), dtype), &hopper).err()
+    };
+    for d in [8, 64, 72, 256] {
+        assert_eq!(refusal(d, Dtype::Bf16), None, "{d}");
+    }
+    for d in [1, 65, 264] {
+        let why = refusal(d, Dtype::F16).expect("a refusal");
+        assert!(why.ends_with(&format!("not {d}")), "{why}");
+    }
+    assert_eq!(refusal(64, Dtype::F32), Some("multiplies bf16 and f16, not f32".to_owned()));
+}
+
+#[test]
+fn a_launch_has_no_more_blocks_than_tiles_and_bands_that_fit_the_cache() {
+    let flash = |shape: &str| {
+        let plan = cuda::flash(
+            &problem(&Attention, shape, Dtype::Bf16),
+            &device(Vendor::Nvidia, "sm_90a"),
+        );
+        let [Step::Launch(Launch { grid, arguments, .. })] = plan.steps.as_slice() else {
+            panic!("one launch, not {plan:?}");
+        };
+        let Some(Argument::I32(band)) = arguments.last() else { panic!("{arguments:?}") };
+        (grid[0], *band)
+    };
+    // Three tiles of 128 queries, and two of 192.
+    assert_eq!(flash("b=1,h=1,n=257,d=128"), (3, 1));
+    assert_eq!(flash("b=1,h=1,n=257,d=64,causal=true"), (2, 32));
+    // 8 MB of keys and values a head, then a quarter of that.
+    assert_eq!(flash("b=1,h=16,n=16384,d=128,causal=true").1, 4);
+    assert_eq!(flash("b=1,h=16,hk=4,n=16384,d=128,causal=true").1, 16);
+}
+
+/// Those that can be tried here.
+fn on_host() -> impl Iterator<Item = &'static Implementation> {
+    let all = Attention.implementations().iter();
+    all.filter(|implementation| matches!(implementation.code, Code::Host(_)))
 }

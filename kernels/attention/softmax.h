@@ -1,0 +1,79 @@
+// Online softmax on the accumulators of a warpgroup's product: a thread holds columns of two rows of scores, a quad of lanes whole rows.
+// Accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
+// Knows no tile, no memory and no pipeline. Macro (default): SLACK (8), by how many powers of two a score may pass a row's maximum
+// before it replaces it.
+#pragma once
+#include "tile/tile.h"
+
+#ifndef SLACK
+#define SLACK 8
+#endif
+
+// Of a thread's two rows: the largest score, near enough, and the sum of its own exponentials.
+struct Rows { float max[2], sum[2]; };
+
+constexpr Rows NO_ROWS{{-INFINITY, -INFINITY}, {0, 0}};
+
+DEVICE float quad_max(float x) {
+    x = fmaxf(x, __shfl_xor_sync(~0u, x, 1));
+    return fmaxf(x, __shfl_xor_sync(~0u, x, 2));
+}
+
+// Scores of keys that a row does not see become -inf; `visible` counts from the thread's first column.
+template <int N> DEVICE void mask(float (&s)[N], const int (&visible)[2]) {
+#pragma unroll
+    for (int i = 0; i < N; i++)
+        if (8 * (i / 4) + i % 2 >= visible[i / 2 % 2]) s[i] = -INFINITY;
+}
+
+template <int N> DEVICE void row_max(const float (&s)[N], float (&max)[2]) {
+    float part[2][2] = {{s[0], s[1]}, {s[2], s[3]}};     // two chains a row, for an instruction of 4 clocks
+#pragma unroll
+    for (int i = 4; i < N; i++) part[i / 2 % 2][i % 2] = fmaxf(part[i / 2 % 2][i % 2], s[i]);
+#pragma unroll
+    for (int h = 0; h < 2; h++) max[h] = quad_max(fmaxf(part[h][0], part[h][1]));
+}
+
+// Makes the rows' maxima good for these scores too; returns whether they changed for any row of the warp, and by which factors
+// that shrinks what was summed under the old ones.
+template <int N> DEVICE bool raise_max(const float (&s)[N], Rows& rows, float (&shrink)[2], float scale) {
+    float max[2];
+    row_max(s, max);
+    bool grew = false;
+#pragma unroll
+    for (int h = 0; h < 2; h++) grew |= max[h] * scale > rows.max[h] * scale + SLACK;
+    grew = __any_sync(~0u, grew);
+    if (grew) {
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            max[h] = fmaxf(max[h], rows.max[h]);
+            shrink[h] = max[h] == -INFINITY ? 1 : ex2_approx((rows.max[h] - max[h]) * scale);
+            rows.sum[h] *= shrink[h];
+            rows.max[h] = max[h];
+        }
+    }
+    return grew;
+}
+
+// Scores into exponentials, and their sums.
+template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale) {
+    float offset[2];
+#pragma unroll
+    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITY ? 0 : rows.max[h] * scale;
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        s[i] = ex2_approx(fmaf(s[i], scale, -offset[i / 2 % 2]));
+        rows.sum[i / 2 % 2] += s[i];
+    }
+}
+
+// Two neighbouring scores make a register of the next product's operand, in the very order in which they stand.
+template <class T, int N> DEVICE void round_weights(const float (&s)[N], u32 (&p)[N / 8][4]) {
+#pragma unroll
+    for (int i = 0; i < N; i += 2) p[i / 8][i / 2 % 4] = cvt_rn_x2<T>(s[i], s[i + 1]);
+}
+
+template <int N> DEVICE void scale_rows(float (&o)[N], const float (&factor)[2]) {
+#pragma unroll
+    for (int i = 0; i < N; i++) o[i] *= factor[i / 2 % 2];
+}
