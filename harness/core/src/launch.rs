@@ -78,6 +78,7 @@
 //! ```
 
 use crate::{Bytes, Dtype};
+use std::fmt;
 
 /// Device code that travels inside the binary.
 #[derive(Debug, PartialEq, Eq)]
@@ -222,6 +223,22 @@ pub enum L2Promotion {
     B128,
     /// 256 bytes.
     B256,
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Constant::Integer(number) => number.fmt(f),
+            Constant::Text(word) => f.write_str(word),
+        }
+    }
+}
+
+/// Compile-time constants as `NAME=value`, separated by spaces.
+pub fn constants_text(constants: &[(&str, Constant)]) -> String {
+    let texts: Vec<String> =
+        constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    texts.join(" ")
 }
 
 impl From<i64> for Constant {

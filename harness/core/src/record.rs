@@ -336,6 +336,10 @@ pub struct CodeReport {
     pub kernel: String,
     /// Hash of source, headers, constants, flags and compiler.
     pub hash: String,
+    /// Its compile-time constants as `NAME=value`, separated by spaces; records before they were
+    /// kept have none.
+    #[serde(default)]
+    pub constants: String,
     /// Registers of a thread.
     pub registers: u32,
     /// Bytes of a thread spilled to memory.

@@ -5,9 +5,8 @@ use crate::catalog::CATALOG;
 use crate::exit::{Exit, UsageError};
 use crate::output;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use tilemark_core::Fault;
-use tilemark_core::launch::Constant;
+use tilemark_core::launch::constants_text;
 use tilemark_engine::compile::{Cache, Compilers, KernelCode};
 use tilemark_engine::programs::{self, ARCHITECTURES, Architecture, Built};
 
@@ -80,7 +79,9 @@ fn show(architecture: &Architecture, built: &[Built]) {
     }
     for built in built {
         for fault in built.faults() {
-            println!("{}{}: {fault}", built.program.source.path, constants(built, " "));
+            let constants = constants_text(&built.program.constants);
+            let program = format!("{} {constants}", built.program.source.path);
+            println!("{}: {fault}", program.trim_end());
         }
     }
     println!();
@@ -95,7 +96,7 @@ fn row(built: &Built, kernel: &KernelCode) -> Vec<String> {
         let numbers = [amd.vgprs, amd.agprs, amd.sgprs, amd.waves_per_simd];
         row.extend(numbers.map(|number| number.to_string()));
     }
-    row.push(constants(built, "").trim().to_owned());
+    row.push(constants_text(&built.program.constants));
     row
 }
 
@@ -105,23 +106,11 @@ fn kernels(built: &Built) -> impl Iterator<Item = &KernelCode> {
     all.iter().filter(|kernel| built.program.entries.contains(kernel.name.as_str()))
 }
 
-fn constants(built: &Built, before: &str) -> String {
-    let mut text = before.to_owned();
-    for (name, value) in &built.program.constants {
-        let _ = match value {
-            Constant::Integer(number) => write!(text, "{name}={number} "),
-            Constant::Text(word) => write!(text, "{name}={word} "),
-        };
-    }
-    text.truncate(text.trim_end().len());
-    text
-}
-
 fn as_json(architecture: &Architecture, built: &[Built]) -> Value {
     let program = |built: &Built| {
         json!({
             "source": built.program.source.path,
-            "constants": constants(built, ""),
+            "constants": constants_text(&built.program.constants),
             "users": built.program.users,
             "compiler": built.compiled.as_ref().map(|compiled| &compiled.compiler).ok(),
             "hash": built.compiled.as_ref().map(|compiled| &compiled.hash).ok(),

@@ -61,6 +61,7 @@ mod tests {
             .map(|hash| CodeReport {
                 kernel: "k".into(),
                 hash: hash.into(),
+                constants: String::new(),
                 registers: 0,
                 spilled_bytes: 0,
                 shared_bytes: 0,

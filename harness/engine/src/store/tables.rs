@@ -192,6 +192,10 @@ fn machine_columns(rows: &[Row]) -> Vec<Column> {
         float("power", "W", "", rows, |r| last(r)?.telemetry.power_w),
         float("temperature", "°C", "", rows, |r| last(r)?.telemetry.temperature_c),
         text("code_hash", rows, |r| r.result.code.first().map(|c| c.hash.clone())),
+        text("constants", rows, |r| {
+            let kernels: Vec<_> = r.result.code.iter().map(|k| k.constants.as_str()).collect();
+            (!kernels.is_empty()).then(|| kernels.join("; "))
+        }),
         integer("registers", "", rows, |r| {
             code(r, |c| c.code.iter().map(|k| u64::from(k.registers)).max())
         }),

@@ -185,6 +185,7 @@ impl CodeCache {
         let report = CodeReport {
             kernel: launch.entry.to_owned(),
             hash: compiled.hash.clone(),
+            constants: launch::constants_text(&launch.constants),
             registers: kernel.registers(),
             spilled_bytes: made.map_or(kernel.local_bytes(), |kernel| kernel.spilled_bytes),
             shared_bytes: kernel.static_shared_bytes() + launch.dynamic_shared_bytes,
