@@ -9,7 +9,7 @@ use crate::tests::shapes;
 use crate::tile::SM90_SHARED_BYTES;
 use std::collections::HashSet;
 use tilemark_core::device::Vendor;
-use tilemark_core::family::Code;
+use tilemark_core::family::{Body, Code};
 use tilemark_core::launch::{
     Argument, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
@@ -265,6 +265,12 @@ fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
                         if (implementation.supports)(&problem, &info).is_ok() {
                             let plan = steps(&problem, &info);
                             check(&problem, &tensors, implementation.name, &plan);
+                        }
+                        let tuning = family.tuning(implementation.name, &problem, &info);
+                        for variant in tuning.into_iter().flat_map(|tuning| tuning.variants) {
+                            if let Body::Plan(plan) = variant.body {
+                                check(&problem, &tensors, &variant.choice, &plan);
+                            }
                         }
                     }
                 }

@@ -16,15 +16,13 @@ mod sm90;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Candidate, candidates};
-
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use tilemark_core::family::{
-    About, Arithmetic, Code, Operand, Query, Readout, Standing, Tolerance, Work,
+    About, Arithmetic, Code, Operand, Query, Readout, Standing, Tolerance, Tuning, Work,
 };
 use tilemark_core::shape::{AxisDefault, AxisKind};
-use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Tensor};
+use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Info, Problem, Tensor};
 
 /// The family.
 pub struct Gemm;
@@ -59,6 +57,9 @@ static AXES: [Axis; 5] = [
 const fn size(name: &'static str, meaning: &'static str) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default: AxisDefault::Required }
 }
+
+/// The implementation whose kernel and constants are data.
+const WGMMA: &str = "sm90_wgmma";
 
 static IMPLEMENTATIONS: [Implementation; 7] = [
     Implementation {
@@ -104,7 +105,7 @@ static IMPLEMENTATIONS: [Implementation; 7] = [
         code: Code::Steps(sm90::small_m),
     },
     Implementation {
-        name: "sm90_wgmma",
+        name: WGMMA,
         idea: "wgmma fed by the copy engine; persistent or for few rows, as measured for the shape",
         standing: Standing::Candidate,
         supports: cuda::hopper,
@@ -135,6 +136,17 @@ enum Scale {
     Tensor,
     /// scale_a (M) · scale_b (N), element by element.
     RowColumn,
+}
+
+impl Scale {
+    /// The axis's word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Scale::None => "none",
+            Scale::Tensor => "tensor",
+            Scale::RowColumn => "row_column",
+        }
+    }
 }
 
 impl Sizes {
@@ -241,6 +253,11 @@ impl Family for Gemm {
 
     fn implementations(&self) -> &'static [Implementation] {
         &IMPLEMENTATIONS
+    }
+
+    fn tuning(&self, implementation: &str, problem: &Problem, info: &Info) -> Option<Tuning> {
+        let covered = implementation == WGMMA && cuda::hopper(problem, info).is_ok();
+        covered.then(|| choices::tuning(problem, info))
     }
 
     fn projection(

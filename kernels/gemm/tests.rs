@@ -1,10 +1,13 @@
 //! Properties of the matrix product that hold for every implementation, and of its checks.
 
-use super::{Candidate, Gemm, candidates};
+use super::Gemm;
+use super::choices::Table;
+use super::operands::Operands;
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
-use tilemark_core::family::{Arithmetic, Readout};
+use tilemark_core::family::{Arithmetic, Body, Readout, Tuning, Variant};
+use tilemark_core::launch::Plan;
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
 const CROOKED: [&str; 12] = [
@@ -102,31 +105,80 @@ fn figure(trial: &Trial, values: &[f32]) -> f64 {
     Gemm.projection(&trial.problem, &trial.operands, &readout).unwrap()
 }
 
-#[test]
-fn every_candidate_of_the_search_is_what_the_table_would_say() {
+/// What a search may try on an H200.
+fn tuning(shape: &str, dtype: Dtype) -> Tuning {
     let hopper = device(Vendor::Nvidia, "sm_90a");
-    let of = |shape, dtype| candidates(&problem(&Gemm, shape, dtype), &hopper);
-    let [wide, narrow] =
-        ["m=1024,n=1024,k=1024", "m=64,n=1024,k=1024"].map(|shape| of(shape, Dtype::Bf16));
-    assert!(wide.len() > 10 && narrow.len() > wide.len(), "{} {}", wide.len(), narrow.len());
-    for Candidate { tile, plan } in wide.iter().chain(&narrow) {
-        let entry: toml::Table = format!("tile = {tile}").parse().unwrap();
-        assert!(entry["tile"]["kernel"].as_str().unwrap().starts_with("sm90_"), "{tile}");
-        assert_eq!(plan.steps.len(), 1, "{tile}");
+    Gemm.tuning("sm90_wgmma", &problem(&Gemm, shape, dtype), &hopper).unwrap()
+}
+
+fn plan(variant: &Variant) -> &Plan {
+    match &variant.body {
+        Body::Plan(plan) => plan,
+        other => panic!("{other:?} is no device code"),
+    }
+}
+
+#[test]
+fn a_search_starts_with_the_present_choice_and_tries_nothing_twice() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let [wide, narrow] = ["m=1024,n=1024,k=1024", "m=64,n=1024,k=1024"]
+        .map(|shape| (problem(&Gemm, shape, Dtype::Bf16), tuning(shape, Dtype::Bf16)));
+    assert!(wide.1.variants.len() > 10 && narrow.1.variants.len() > wide.1.variants.len());
+    for (problem, tuning) in [&wide, &narrow] {
+        let plans: Vec<&Plan> = tuning.variants.iter().map(plan).collect();
+        assert_eq!(*plans[0], super::sm90::chosen(problem, &hopper));
+        let twice = |at: &usize| plans[..*at].contains(&plans[*at]);
+        assert_eq!((0..plans.len()).find(twice), None, "{}", problem.id());
+        assert!(plans.iter().all(|plan| plan.steps.len() == 1), "{}", problem.id());
     }
     // Both operands are copied first where no row is aligned; 8-bit ones are turned.
     for (dtype, shape) in [(Dtype::Bf16, "m=9,n=257,k=63"), (Dtype::E4m3, "m=9,n=256,k=63")] {
-        assert!(of(shape, dtype).iter().all(|c| c.plan.steps.len() == 3), "{dtype} {shape}");
+        let variants = tuning(shape, dtype).variants;
+        assert!(variants.iter().all(|v| plan(v).steps.len() == 3), "{dtype} {shape}");
+    }
+}
+
+#[test]
+fn only_what_the_table_decides_is_tuned_and_only_where_it_runs() {
+    let problem = problem(&Gemm, "m=64,n=64,k=64", Dtype::Bf16);
+    let count = |name, vendor, arch| {
+        let tuning = Gemm.tuning(name, &problem, &device(vendor, arch));
+        tuning.map_or(0, |tuning| tuning.variants.len())
+    };
+    assert!(count("sm90_wgmma", Vendor::Nvidia, "sm_90a") > 0);
+    assert_eq!(count("sm90_small_m", Vendor::Nvidia, "sm_90a"), 0);
+    assert_eq!(count("sm90_wgmma", Vendor::Nvidia, "sm_100a"), 0);
+    assert_eq!(count("cpu_blocked", Vendor::Cpu, "any"), 0);
+}
+
+#[test]
+fn what_a_search_writes_is_an_entry_that_the_table_then_follows() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    for (shape, dtype) in [
+        ("m=1500,n=1024,k=1024,layout=nt", Dtype::F16),
+        ("m=64,n=1024,k=1024", Dtype::Bf16),
+        ("m=4096,n=4096,k=4096,layout=nt,scale=row_column", Dtype::E4m3),
+    ] {
+        let problem = problem(&Gemm, shape, dtype);
+        let operands = Operands::of(&problem);
+        let Tuning { scope, variants, .. } = tuning(shape, dtype);
+        for variant in &variants {
+            let entry = format!("    {{ {scope}, {} }},", variant.choice);
+            let table = include_str!("choices.toml")
+                .replace("\nchoices = [", &format!("\nchoices = [\n{entry}"));
+            let tile = Table::parse(&table).nearest(&operands, &hopper, |_| true);
+            assert_eq!(tile.plan(&operands, &hopper), *plan(variant), "{entry}");
+        }
     }
 }
 
 #[test]
 fn scales_of_rows_and_columns_get_a_tile_that_leaves_them_registers() {
-    let hopper = device(Vendor::Nvidia, "sm_90a");
     let wide = |scale: &str| {
         let shape = format!("m=8192,n=8192,k=8192,layout=nt,scale={scale}");
-        let tiles = candidates(&problem(&Gemm, &shape, Dtype::E4m3), &hopper);
-        tiles.iter().any(|c| c.tile.contains("BLOCKS = 2") && c.tile.contains("TILE_N = 192"))
+        let tuning = tuning(&shape, Dtype::E4m3);
+        let wide = |choice: &str| choice.contains("BLOCKS = 2") && choice.contains("TILE_N = 192");
+        tuning.variants.iter().any(|variant| wide(&variant.choice))
     };
     assert!(wide("tensor") && !wide("row_column"));
 }

@@ -124,6 +124,7 @@ fn result(seed: u64, standing: Standing) -> CaseResult {
         case: Case {
             problem: Problem { seed, ..problem(gemm(), &[("m", 64), ("n", 64), ("k", 64)]) },
             implementation: format!("{standing:?}"),
+            variant: None,
             device: "cpu".to_owned(),
         },
         standing,

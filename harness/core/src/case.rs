@@ -26,6 +26,10 @@ pub struct Case {
     pub problem: Problem,
     /// The implementation's name within the family.
     pub implementation: String,
+    /// Which of its variants, if it is not to be the implementation's own choice; see
+    /// [`crate::family::Variant::choice`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub variant: Option<String>,
     /// The device's name, such as `cpu` or `cuda:0`.
     pub device: String,
 }
@@ -62,7 +66,15 @@ impl Problem {
 impl Case {
     /// The case's id: unique within a run, and the key of its series across runs.
     pub fn id(&self) -> String {
-        format!("{}/{}@{}", self.problem.id(), self.implementation, self.device)
+        format!("{}/{}@{}", self.problem.id(), self.label(), self.device)
+    }
+
+    /// The implementation, and in brackets its variant where it is not the implementation's choice.
+    pub fn label(&self) -> String {
+        match &self.variant {
+            None => self.implementation.clone(),
+            Some(variant) => format!("{}[{variant}]", self.implementation),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The wall between the engine and a device: some ten methods that hold for a GPU of any vendor, for a
 //! CPU and for a scripted device that has no hardware at all.
 
-use crate::family::Code;
+use crate::family::Body;
 use crate::record::{Ceilings, CodeReport};
 use crate::{Bytes, Problem};
 use serde::{Deserialize, Serialize};
@@ -125,10 +125,11 @@ pub struct Slice {
 pub struct Program<'a> {
     /// What it computes.
     pub problem: &'a Problem,
-    /// The implementation's name, for messages.
+    /// The implementation's name, with its variant if it is to be another than its own choice; for
+    /// messages.
     pub implementation: &'a str,
     /// How it runs.
-    pub code: &'a Code,
+    pub body: &'a Body,
     /// One place a tensor, in the family's order.
     pub tensors: &'a [Slice],
 }

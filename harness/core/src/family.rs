@@ -43,6 +43,13 @@ pub trait Family: Sync {
     /// Who implements it, simplest first? Rivals are elsewhere.
     fn implementations(&self) -> &'static [Implementation];
 
+    /// In which ways can an implementation solve this problem on this device, where its constants
+    /// are data that a search decides? None for one that has only one way, or does not cover the
+    /// problem.
+    fn tuning(&self, _implementation: &str, _problem: &Problem, _info: &Info) -> Option<Tuning> {
+        None
+    }
+
     /// A check of the whole output in far less work than computing it, where the operator is
     /// linear in an operand: the largest deviation over the output's rows, relative to what
     /// working precision explains (so that 1 is the limit), or none if there is no such check.
@@ -215,6 +222,39 @@ pub enum Code {
     Library(fn(&Site<'_>) -> Result<Vec<Candidate>, Fault>),
 }
 
+/// How one case runs: an implementation's code for one problem on one device.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A function on the host.
+    Host(HostFunction),
+    /// What to put on a stream.
+    Plan(Plan),
+    /// A library that puts its own work on a stream.
+    Library(fn(&Site<'_>) -> Result<Vec<Candidate>, Fault>),
+}
+
+/// The ways in which an implementation can solve a problem, and where the best of them is kept.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// The file of choices, below `kernels/`.
+    pub file: &'static str,
+    /// The keys that make an entry of that file hold for this problem and device, and for no other:
+    /// the inside of an inline table of TOML.
+    pub scope: String,
+    /// Each way once. The first is the one that the implementation takes by itself.
+    pub variants: Vec<Variant>,
+}
+
+/// One way of an implementation to solve a problem.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// The keys that an entry of the file of choices has beside its scope: the inside of an inline
+    /// table of TOML.
+    pub choice: String,
+    /// How it runs.
+    pub body: Body,
+}
+
 /// Where a library finds what it works on. Handles and addresses are the device's own, as numbers:
 /// for CUDA a `CUstream` and `CUdeviceptr`s of the current context, for HIP their twins.
 #[derive(Debug)]
@@ -252,6 +292,15 @@ impl Code {
     /// the implementation there.
     pub fn runs_on(&self, vendor: Vendor) -> bool {
         matches!(self, Code::Host(_)) == vendor.runs_host_code()
+    }
+
+    /// What a device is given to run this problem.
+    pub fn body(&self, problem: &Problem, info: &Info) -> Body {
+        match *self {
+            Code::Host(function) => Body::Host(function),
+            Code::Steps(steps) => Body::Plan(steps(problem, info)),
+            Code::Library(candidates) => Body::Library(candidates),
+        }
     }
 }
 

@@ -369,6 +369,7 @@ fn group(
         case: Case {
             problem: problem.clone(),
             implementation: implementation.name.to_owned(),
+            variant: None,
             device: device.name.clone(),
         },
         standing: implementation.standing,

@@ -68,7 +68,8 @@ pub struct Runner<'a> {
     infos: &'a [Info],
     clock: &'a dyn Clock,
     cancel: &'a AtomicBool,
-    workers: HashMap<(String, String), Link>,
+    /// By device, implementation and variant, since a worker holds one case at a time.
+    workers: HashMap<(String, String, Option<String>), Link>,
 }
 
 impl<'a> Runner<'a> {
@@ -107,9 +108,14 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Goes on with other settings and the same workers.
+    pub fn switch(&mut self, settings: &'a Settings) {
+        self.settings = settings;
+    }
+
     /// Asks the worker of a case, starting it where there is none. A worker that fails is gone.
     fn ask(&mut self, case: &Case, request: &Request) -> Result<Reply, Failure> {
-        let key = (case.device.clone(), case.implementation.clone());
+        let key = (case.device.clone(), case.implementation.clone(), case.variant.clone());
         let limit = self.settings.timeout;
         if !self.workers.contains_key(&key) {
             let (link, _) = Link::start(self.launcher, &key.0, &key.1, limit, self.cancel)?;

@@ -37,7 +37,12 @@ fn run() -> Run {
 
 fn result(rows: u64, outcome: Outcome) -> CaseResult {
     CaseResult {
-        case: Case { problem: problem(rows), implementation: "i".into(), device: "cpu".into() },
+        case: Case {
+            problem: problem(rows),
+            implementation: "i".into(),
+            variant: None,
+            device: "cpu".into(),
+        },
         standing: Standing::Candidate,
         outcome,
         work: WorkDone {

@@ -48,6 +48,7 @@ pub(crate) fn measured(script: &Script, medians: &[f64]) -> CaseResult {
                 seed: 0,
             },
             implementation: script.implementation.clone(),
+            variant: None,
             device: "null".into(),
         },
         standing: script.standing,

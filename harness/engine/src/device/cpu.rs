@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 use tilemark_core::device::{Batch, Prepared, Program, Sample, Slice, Telemetry};
-use tilemark_core::family::{Code, HostFunction};
+use tilemark_core::family::{Body, HostFunction};
 use tilemark_core::record::Ceilings;
 use tilemark_core::{Buffer, Bytes, Device, Fault, Info, Problem};
 
@@ -123,7 +123,7 @@ impl Device for Cpu {
     }
 
     fn prepare(&mut self, program: &Program<'_>) -> Result<Prepared, Fault> {
-        let Code::Host(function) = *program.code else {
+        let Body::Host(function) = *program.body else {
             let reason = "device code does not run on the host".to_owned();
             return Err(Fault::Unsupported { reason });
         };

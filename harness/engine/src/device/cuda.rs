@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use telemetry::Monitor;
 use tilemark_core::device::{Batch, Prepared, Program, Sample, Telemetry, Vendor};
-use tilemark_core::family::{Candidate, Code, Site};
+use tilemark_core::family::{Body, Candidate, Site};
 use tilemark_core::record::{Ceilings, CodeReport};
 use tilemark_core::{Buffer, Bytes, Device, Fault, Info};
 use timing::{Instruments, Request};
@@ -225,21 +225,20 @@ impl Device for Cuda {
 
     fn prepare(&mut self, program: &Program<'_>) -> Result<Prepared, Fault> {
         let places = self.places(program)?;
-        let mut work = match *program.code {
-            Code::Host(_) => {
+        let mut work = match program.body {
+            Body::Host(_) => {
                 let reason = "a function of the host does not run on a GPU".to_owned();
                 return Err(Fault::Unsupported { reason });
             }
-            Code::Steps(steps) => {
-                let plan = steps(program.problem, &self.info);
+            Body::Plan(plan) => {
                 if !self.scratch.serves(&plan.scratch) {
                     self.scratch = Rc::new(Scratch::new(&self.context, &plan.scratch)?);
                 }
                 let scratch = self.scratch.clone();
                 let Cuda { context, code, info, .. } = self;
-                Work::from_plan(context, code, info, &plan, &places, scratch)?
+                Work::from_plan(context, code, info, plan, &places, scratch)?
             }
-            Code::Library(candidates) => {
+            Body::Library(candidates) => {
                 let addresses: Vec<u64> = places.iter().map(|(address, _)| *address).collect();
                 let site = Site {
                     problem: program.problem,

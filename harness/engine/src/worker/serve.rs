@@ -9,9 +9,10 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use tilemark_core::device::{Prepared, Program};
+use tilemark_core::family::Body;
 use tilemark_core::method::Method;
 use tilemark_core::record::Verification;
-use tilemark_core::{Case, Device, Family, Fault};
+use tilemark_core::{Case, Device, Family, Fault, Implementation, Info};
 
 /// Answers requests from stdin on stdout until stdin ends.
 ///
@@ -88,6 +89,8 @@ fn prepare(
     let infra = |e: crate::catalog::UnknownName| Fault::Infra { message: e.to_string() };
     let family = catalog.family(&case.problem.family).map_err(infra)?;
     let implementation = catalog.implementation(family, &case.implementation).map_err(infra)?;
+    let body = body(family, implementation, &case, device.info())?;
+    let label = case.label();
     let tensors = family.tensors(&case.problem);
     let sets = rotation_sets(&tensors, device.info(), method.cache);
     let placed = Placed::new(device, &case.problem, tensors, sets)?;
@@ -95,8 +98,8 @@ fn prepare(
     for set in 0..placed.sets() {
         prepared.push(device.prepare(&Program {
             problem: &case.problem,
-            implementation: implementation.name,
-            code: &implementation.code,
+            implementation: &label,
+            body: &body,
             tensors: placed.slices(set),
         })?);
     }
@@ -105,6 +108,24 @@ fn prepare(
     placed.poison_outputs(device)?;
     device.run(prepared[CHECKED_SET])?;
     Ok(Ready { family, case, method, overrides, placed, sets: prepared, truth })
+}
+
+/// How the case's variant runs, or the implementation by its own choice.
+fn body(
+    family: &dyn Family,
+    implementation: &Implementation,
+    case: &Case,
+    info: &Info,
+) -> Result<Body, Fault> {
+    let Some(choice) = &case.variant else {
+        return Ok(implementation.code.body(&case.problem, info));
+    };
+    let tuning = family.tuning(implementation.name, &case.problem, info);
+    let mut variants = tuning.into_iter().flat_map(|tuning| tuning.variants);
+    let found = variants.find(|variant| variant.choice == *choice);
+    found.map(|variant| variant.body).ok_or_else(|| Fault::Infra {
+        message: format!("`{}` has no variant {choice}", implementation.name),
+    })
 }
 
 /// The rotation set whose answer is checked; all sets hold the same values.
