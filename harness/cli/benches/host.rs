@@ -89,7 +89,7 @@ fn verification(criterion: &mut Criterion) {
         let program = Program {
             problem: &problem,
             implementation: blocked.name,
-            code: &blocked.code,
+            body: &blocked.code.body(&problem, device.info()),
             tensors: placed.slices(0),
         };
         let work = device.prepare(&program).expect("it runs on the host");
