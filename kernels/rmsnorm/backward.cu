@@ -18,7 +18,7 @@
 
 static_assert(WARPS == 1 || GROUPS == 1, "groups take different numbers of rows, and a row of several warps waits for the block");
 
-extern "C" __global__ __launch_bounds__(THREADS)
+extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_backward(const ELEMENT* h, const ELEMENT* dy, const ELEMENT* dh_above, const ELEMENT* __restrict__ weight, ELEMENT* dh, float* partial,
                       int rows, int hidden, float epsilon) {
     extern __shared__ float block_sums[];

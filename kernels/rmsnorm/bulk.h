@@ -1,15 +1,11 @@
 // A ring of tiles of GROUPS whole rows in shared memory, filled and emptied by the copy engine; what sm90_bulk_forward.cu and
 // sm90_bulk_backward.cu share. A tile of each of STREAMS tensors is under way for every stage, without a register held for it.
-// Knows no formula. Macros: those of row.h (ALIGNED is 1: hidden is a multiple of 8), STAGES (4), and BLOCKS (1: how many blocks a
-// multiprocessor must find registers for; left to itself, the compiler spills for more blocks than shared memory holds).
+// Knows no formula. Macros: those of row.h (ALIGNED is 1: hidden is a multiple of 8), and STAGES (4).
 #pragma once
 #include "rmsnorm/row.h"
 
 #ifndef STAGES
 #define STAGES 4
-#endif
-#ifndef BLOCKS
-#define BLOCKS 1
 #endif
 
 template <int STREAMS> struct Tiles {

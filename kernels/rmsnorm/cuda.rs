@@ -46,8 +46,12 @@ const MOST_WARPS: u64 = 32;
 /// two, which is 16384 elements, they spill.
 const LONGEST_ROW: u64 = MOST_WARPS * 32 * VECTOR * 4;
 
-/// Threads a multiprocessor holds of the backward kernel, which takes up to 64 registers a thread.
+/// Threads a multiprocessor is to hold of the kernels that keep rows in registers: 64 registers each.
 const RESIDENT_THREADS: u64 = 1024;
+
+/// The same where a residual meets elements that are loaded one by one or converted by the pair,
+/// which takes up to 100 registers: with 1024 threads these spilled 8 to 12 bytes, with 768 up to 8.
+const RESIDENT_THREADS_SLOW: u64 = 640;
 
 /// Blocks a multiprocessor holds at most.
 pub const MOST_BLOCKS: u64 = 32;
@@ -72,6 +76,19 @@ impl Rows {
 
     fn is_aligned(self) -> bool {
         self.hidden.is_multiple_of(VECTOR)
+    }
+
+    /// Warps that hold a row in registers, and vectors a thread.
+    fn in_registers(self) -> (u64, u64) {
+        let vectors = if self.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
+        (self.hidden.div_ceil(32 * VECTOR * vectors), vectors)
+    }
+
+    /// Blocks of these warps that a multiprocessor is to hold.
+    fn resident_blocks(self) -> u64 {
+        let is_slow = self.residual && (self.dtype == Dtype::F16 || !self.is_aligned());
+        let threads = if is_slow { RESIDENT_THREADS_SLOW } else { RESIDENT_THREADS };
+        (threads / (32 * self.in_registers().0)).clamp(1, MOST_BLOCKS)
     }
 
     /// The macros of every kernel of rows, for rows of `warps` warps.
@@ -153,8 +170,7 @@ pub fn bulk_forward(problem: &Problem, info: &Info) -> Plan {
 pub fn backward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
     let mut launch = in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments());
-    let resident = (RESIDENT_THREADS / u64::from(launch.block[0])).clamp(1, MOST_BLOCKS);
-    launch.grid[0] = (resident * u64::from(info.units)).min(rows.rows) as u32;
+    launch.grid[0] = (rows.resident_blocks() * u64::from(info.units)).min(rows.rows) as u32;
     with_weight_gradient(rows, launch)
 }
 
@@ -174,10 +190,12 @@ fn in_registers(
     rows: Rows,
     arguments: Vec<Argument>,
 ) -> Launch {
-    let vectors = if rows.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
-    let warps = rows.hidden.div_ceil(32 * VECTOR * vectors);
+    let (warps, vectors) = rows.in_registers();
     let mut constants = rows.constants(warps, vectors);
-    constants.push(("ALIGNED", i64::from(rows.is_aligned()).into()));
+    constants.extend([
+        ("ALIGNED", i64::from(rows.is_aligned()).into()),
+        ("BLOCKS", (rows.resident_blocks() as i64).into()),
+    ]);
     Launch {
         source,
         entry,

@@ -15,7 +15,7 @@
 
 static_assert(WARPS == 1 || GROUPS == 1, "groups take different numbers of rows, and a row of several warps waits for the block");
 
-extern "C" __global__ __launch_bounds__(THREADS)
+extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_forward(const ELEMENT* x, const ELEMENT* residual, const ELEMENT* weight, ELEMENT* y, ELEMENT* h, int rows, int hidden, float epsilon) {
     int step = gridDim.x * GROUPS, turn = 0;
     long long row = blockIdx.x * GROUPS + group_index();

@@ -1,7 +1,8 @@
 // How rmsnorm's kernels hold a row: WARPS warps a row, VECTORS vectors of 16 bytes a lane, and the row sums over these warps.
 // Shared by the forward and backward kernels; knows no formula. A block has GROUPS groups of WARPS warps, each with a row of its own.
 // Macros (default): ELEMENT (Bf16; Fp16), WARPS (4), VECTORS (4), with 8 WARP_THREADS WARPS VECTORS >= hidden, GROUPS (1), ALIGNED (1: hidden is
-// a multiple of 8 and all bases of 16 bytes; 0: any).
+// a multiple of 8 and all bases of 16 bytes; 0: any), BLOCKS (1: how many blocks a multiprocessor must find registers for; left to itself,
+// the compiler spills for more blocks than shared memory holds or than pay).
 #pragma once
 #include "tile/tile.h"
 
@@ -19,6 +20,9 @@
 #endif
 #ifndef ALIGNED
 #define ALIGNED 1
+#endif
+#ifndef BLOCKS
+#define BLOCKS 1
 #endif
 
 constexpr int GROUP_THREADS = WARP_THREADS * WARPS;
