@@ -29,6 +29,7 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention_bwd", &rivals::torch::CUDNN_BACKWARD),
     ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
     ("rmsnorm", &rivals::torch::RMSNORM),
+    ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
 ];
 
 /// Versions of the libraries that the rivals on a device of this vendor call, as far as they are

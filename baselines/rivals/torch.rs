@@ -32,6 +32,15 @@ pub static RMSNORM: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_rmsnorm", c"plan")),
 };
 
+/// The operator behind the library's function, and the formula compiled.
+pub static RMSNORM_BACKWARD: Implementation = Implementation {
+    name: "torch",
+    idea: "the quicker of torch's fused backward operator, given the rows' scales, and the formula under torch.compile",
+    standing: Standing::Rival,
+    supports: |_, info| only_gpu(info),
+    code: Code::Library(|site| plan(site, c"tilemark_rmsnorm_backward", c"plan")),
+};
+
 /// The cuDNN back end of torch's attention.
 pub static CUDNN: Implementation = Implementation {
     name: "torch_cudnn",
@@ -69,7 +78,7 @@ pub static FLASH_BACKWARD: Implementation = Implementation {
 };
 
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 5] = [
+const MODULES: [(&CStr, &CStr, &str); 6] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -79,6 +88,11 @@ const MODULES: [(&CStr, &CStr, &str); 5] = [
         include_str!("torch/attention_backward.py"),
     ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
+    (
+        c"tilemark_rmsnorm_backward",
+        c"rivals/torch/rmsnorm_backward.py",
+        include_str!("torch/rmsnorm_backward.py"),
+    ),
 ];
 
 /// Versions of torch and of the libraries in its company, where there are any.

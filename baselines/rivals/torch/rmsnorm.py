@@ -18,18 +18,19 @@ compiled = {}
 def plan(site):
     rows, hidden = site.axes("rows", "hidden")
     residual = site.shape["residual"]
+    fused = compiled_for(site, normalised)
     x = site.tensor(0, (rows, hidden))
     weight = site.tensor(2 if residual else 1, (hidden,))
     if residual:
         added, y, r = (site.tensor(idx, (rows, hidden)) for idx in (1, 3, 4))
         return [
             eager(y, lambda: F.rms_norm(torch.add(x, added, out=r), (hidden,), weight, EPSILON)),
-            ("torch.compile", lambda: fused(site)(x, added, weight, y, r), None),
+            ("torch.compile", lambda: fused(x, added, weight, y, r), None),
         ]
     y = site.tensor(2, (rows, hidden))
     return [
         eager(y, lambda: F.rms_norm(x, (hidden,), weight, EPSILON)),
-        ("torch.compile", lambda: fused(site)(x, None, weight, y, None), None),
+        ("torch.compile", lambda: fused(x, None, weight, y, None), None),
     ]
 
 
@@ -42,14 +43,14 @@ def eager(y, normalise):
     return "torch.nn.functional.rms_norm", enqueue, lambda: y.copy_(latest[0])
 
 
-def fused(site):
-    """The compiled function of this problem. The compiler gives up on a function that it has
+def compiled_for(site, function):
+    """The function as compiled for this problem. The compiler gives up on a function that it has
     compiled for many shapes, so a new problem starts afresh."""
     key = str(site.problem)
     if key not in compiled:
         torch.compiler.reset()
         compiled.clear()
-        compiled[key] = torch.compile(normalised, dynamic=False)
+        compiled[key] = torch.compile(function, dynamic=False)
     return compiled[key]
 
 
