@@ -76,18 +76,23 @@ DEVICE int visible_keys(Shape s, int row) { return CAUSAL ? min_int(s.nk, row + 
 
 // Tiles: within a band of heads, whose keys and values L2 can hold, the longest first.
 
-// Its first query, and how many blocks of keys it reads: at least one, wholly masked where it sees none. None: there is no tile.
+// Its first query, and how many blocks of keys it reads: at least one, wholly masked where it sees none. No blocks: no tile.
 struct Tile { int head, row, blocks; };
 
 constexpr Tile NO_TILE{0, 0, 0};
+
+// How many blocks of keys are read for a query, or for the last one if there is none so late.
+DEVICE int blocks_seen(Shape s, int row) {
+    int keys = visible_keys(s, min_int(row, s.n - 1));
+    return keys > 0 ? (keys + TILE_N - 1) / TILE_N : 1;
+}
 
 DEVICE int tile_rows(Shape s) { return ceil_div(s.n, TILE_M); }
 
 DEVICE Tile tile_at(Shape s, int index) {
     TilePlace place = tile_in_bands(index, s.heads, tile_rows(s), s.band);
     int row = (tile_rows(s) - 1 - place.column) * TILE_M;
-    int keys = visible_keys(s, min_int(row + TILE_M, s.n) - 1);
-    return {place.row, row, keys > 0 ? ceil_div(keys, TILE_N) : 1};
+    return {place.row, row, blocks_seen(s, row + TILE_M - 1)};
 }
 
 __device__ u32 tiles_drawn;
@@ -172,6 +177,7 @@ struct Consumer {
     Ring<STAGES> keys, values;
     Tile tile;                                           // with this warpgroup's own first row
     int block;                                           // of the tile: the latest whose scores were begun
+    int skipped;                                         // blocks at the tile's end that only later warpgroups see
 
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
@@ -187,8 +193,25 @@ struct Consumer {
         tile.head = __shfl_sync(~0u, ld_shared(slot), 0);
         tile.row = __shfl_sync(~0u, ld_shared(slot + 4), 0) + index * 64;
         tile.blocks = __shfl_sync(~0u, ld_shared(slot + 8), 0);
-        block = tile.blocks - 1;
-        return __any_sync(~0u, tile.blocks);
+        if (!__any_sync(~0u, tile.blocks)) return false;
+        int own = CAUSAL ? blocks_seen(shape, tile.row + 63) : tile.blocks;
+        skipped = tile.blocks - own;
+        block = own - 1;
+        for (int i = 0; i < skipped; i++) {
+            await_keys();
+            release(shared.k_empty(keys.stage));
+            keys.advance();
+        }
+        return true;
+    }
+
+    // Hands back the values of skipped blocks, of which the first are there; waits for those of the tile's first own block.
+    DEVICE void skip_values() {
+        for (; skipped > 0; skipped--) {
+            release(shared.v_empty(values.stage));
+            values.advance();
+            await_values(values);
+        }
     }
 
     // Of 64.
@@ -290,6 +313,7 @@ DEVICE void Consumer::first_step(Sums& sums) {
     weigh(s, rows, shrink);
     round_weights<ELEMENT>(s, p);
     await_values(values);
+    skip_values();
 }
 
 // The product of the very last block.
@@ -330,8 +354,10 @@ template <bool NEW_TILE> DEVICE void Consumer::step(Sums& sums, u32 accumulate, 
     wgmma_pin(o);
     release(shared.v_empty(values.stage));
     values = ahead;
-    if (NEW_TILE) store(o, finished, done);
-    else if (grew) scale_rows(o, shrink);
+    if (NEW_TILE) {
+        skip_values();
+        store(o, finished, done);
+    } else if (grew) scale_rows(o, shrink);
     round_weights<ELEMENT>(s, p);
 }
 
