@@ -15,6 +15,7 @@ pub mod tensors;
 pub mod validate;
 
 pub mod run;
+pub mod tune;
 pub mod worker;
 
 pub mod compare;

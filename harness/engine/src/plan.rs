@@ -392,7 +392,7 @@ fn group(
 }
 
 /// The workers of a group hold its tensors at the same time, so they must all fit at once.
-fn mark_too_large(group: &mut Group, family: &dyn Family, device: &Info) {
+pub(crate) fn mark_too_large(group: &mut Group, family: &dyn Family, device: &Info) {
     let tensors = family.tensors(&group.problem);
     let one = tensors.iter().fold(0, |sum: u64, t| sum.saturating_add(t.bytes().0));
     let ready = group.cases.iter().filter(|p| p.status == Status::Ready).count() as u64;

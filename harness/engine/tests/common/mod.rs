@@ -4,7 +4,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use tilemark_core::family::{
-    About, Arithmetic, Code, HostFunction, Operand, Query, Readout, Standing, Tolerance, Work,
+    About, Arithmetic, Code, HostFunction, Operand, Query, Readout, Standing, Tolerance, Tuning,
+    Variant, Work,
 };
 use tilemark_core::shape::{AxisDefault, AxisKind};
 use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Info, Problem, Tensor};
@@ -66,6 +67,19 @@ static IMPLEMENTATIONS: [Implementation; 8] = [
             outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
         }
     }),
+];
+
+/// The variants of `honest`, each with the implementation that it does the same as. Their times are
+/// a test's to script.
+const VARIANTS: [(&str, &str); 8] = [
+    ("present", "honest"),
+    ("aborts", "aborts"),
+    ("is_wrong", "is_wrong"),
+    ("goes_stale", "goes_stale"),
+    ("spins", "spins"),
+    ("a", "honest"),
+    ("b", "honest"),
+    ("c", "honest"),
 ];
 
 static RIVAL: Implementation =
@@ -135,6 +149,19 @@ impl Family for SumOfSquares {
 
     fn implementations(&self) -> &'static [Implementation] {
         &IMPLEMENTATIONS
+    }
+
+    fn tuning(&self, implementation: &str, problem: &Problem, info: &Info) -> Option<Tuning> {
+        let variant = |(tile, name): &(&str, &str)| {
+            let like = IMPLEMENTATIONS.iter().find(|known| known.name == *name);
+            let body = like.expect("it is in the list").code.body(problem, info);
+            Variant { choice: format!("tile = \"{tile}\""), body }
+        };
+        (implementation == "honest").then(|| Tuning {
+            file: "sum_of_squares/choices.toml",
+            scope: format!("rows = {}", problem.shape.integer("rows")),
+            variants: VARIANTS.iter().map(variant).collect(),
+        })
     }
 
     /// The sum of all outputs against the sum of all squares: linear in x².
