@@ -11,6 +11,10 @@ mod host;
 mod tile;
 
 #[cfg(test)]
+mod breakages;
+#[cfg(test)]
+mod interpreted;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod testing;

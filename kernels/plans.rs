@@ -253,7 +253,13 @@ fn launches(plan: &Plan) -> impl Iterator<Item = &Launch> {
 }
 
 fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
-    let info = device(Vendor::Nvidia, "sm_90a");
+    let devices = [(Vendor::Nvidia, "sm_90a"), (Vendor::Amd, "gfx942"), (Vendor::Amd, "gfx950")];
+    for (vendor, arch) in devices {
+        for_each_plan_on(&device(vendor, arch), &mut check);
+    }
+}
+
+fn for_each_plan_on(info: &Info, check: &mut impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
     for family in FAMILIES {
         for list in ["smoke", "nightly", "paper"] {
             for (shape, dtypes) in shapes(*family, list) {
@@ -262,11 +268,11 @@ fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {
                     let tensors = family.tensors(&problem);
                     for implementation in family.implementations() {
                         let Code::Steps(steps) = implementation.code else { continue };
-                        if (implementation.supports)(&problem, &info).is_ok() {
-                            let plan = steps(&problem, &info);
+                        if (implementation.supports)(&problem, info).is_ok() {
+                            let plan = steps(&problem, info);
                             check(&problem, &tensors, implementation.name, &plan);
                         }
-                        let tuning = family.tuning(implementation.name, &problem, &info);
+                        let tuning = family.tuning(implementation.name, &problem, info);
                         for variant in tuning.into_iter().flat_map(|tuning| tuning.variants) {
                             if let Body::Plan(plan) = variant.body {
                                 check(&problem, &tensors, &variant.choice, &plan);

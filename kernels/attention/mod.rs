@@ -12,6 +12,7 @@ mod backward;
 mod cpu;
 mod cpu_flash;
 mod cuda;
+mod hip;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 4] = [
+static IMPLEMENTATIONS: [Implementation; 6] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -84,6 +85,20 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::flash),
+    },
+    Implementation {
+        name: "gfx942_flash",
+        idea: "matrix cores, scores transposed so that a lane keeps its query, tiles staged in registers",
+        standing: Standing::Candidate,
+        supports: hip::gfx942,
+        code: Code::Steps(hip::staged),
+    },
+    Implementation {
+        name: "gfx950_flash",
+        idea: "matrix cores, scores transposed so that a lane keeps its query, tiles in a ring in LDS",
+        standing: Standing::Candidate,
+        supports: hip::gfx950,
+        code: Code::Steps(hip::copied),
     },
 ];
 

@@ -10,6 +10,7 @@
 mod choices;
 mod cpu;
 mod cuda;
+mod hip;
 mod operands;
 mod reference;
 mod sm90;
@@ -61,7 +62,7 @@ const fn size(name: &'static str, meaning: &'static str) -> Axis {
 /// The implementation whose kernel and constants are data.
 const WGMMA: &str = "sm90_wgmma";
 
-static IMPLEMENTATIONS: [Implementation; 7] = [
+static IMPLEMENTATIONS: [Implementation; 11] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula's three loops on one thread, a row of C at a time",
@@ -110,6 +111,34 @@ static IMPLEMENTATIONS: [Implementation; 7] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(sm90::chosen),
+    },
+    Implementation {
+        name: "hip_naive",
+        idea: "the formula alone: a thread an element of C",
+        standing: Standing::Rung,
+        supports: hip::any_amd,
+        code: Code::Steps(cuda::naive),
+    },
+    Implementation {
+        name: "hip_shared",
+        idea: "tiles of 128 × 128 of C, slices in LDS as f32, 8 × 8 sums a thread",
+        standing: Standing::Rung,
+        supports: hip::any_amd,
+        code: Code::Steps(cuda::shared),
+    },
+    Implementation {
+        name: "gfx942_mfma",
+        idea: "matrix cores, operands staged in registers while the slice before is multiplied",
+        standing: Standing::Candidate,
+        supports: hip::gfx942,
+        code: Code::Steps(hip::staged),
+    },
+    Implementation {
+        name: "gfx950_mfma",
+        idea: "matrix cores, operands copied straight to LDS, two groups of waves in turn",
+        standing: Standing::Candidate,
+        supports: hip::gfx950,
+        code: Code::Steps(hip::copied),
     },
 ];
 

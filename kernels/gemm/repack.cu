@@ -6,7 +6,7 @@
 //
 // Launch. block (256), grid (min(rows, 16 SMs)); no shared memory.
 // Arguments: source (any alignment of rows; the whole begins at 4 bytes), destination, rows, bytes a row of the source (also its pitch),
-//   pitch of the destination in bytes. The destination's tail beyond a row is not written: tensor maps end at the row.
+//   pitch of the destination in bytes. What is left of a row's last 16 bytes becomes 0: tensor maps end at the row, AMD's buffers do not.
 #include "tile/tile.h"
 
 extern "C" __global__ __launch_bounds__(256)
@@ -23,5 +23,6 @@ void gemm_repack(const u8* __restrict__ source, u8* __restrict__ destination, in
             reinterpret_cast<u32*>(to)[i] = __funnelshift_r(words[i], words[i + 1], 8 * shift);
         long long byte = whole * 4 + threadIdx.x;
         if (byte < row_bytes) to[byte] = from[byte];
+        else if (byte < (row_bytes + 15) / 16 * 16) to[byte] = 0;
     }
 }

@@ -293,20 +293,22 @@ impl Policy {
 }
 
 /// The copies that come before a kernel, and the memory they fill.
-struct Copies {
-    plan: Plan,
+pub struct Copies {
+    /// The copies so far.
+    pub plan: Plan,
     first_scratch: usize,
     units: u32,
 }
 
 impl Copies {
-    fn new(operands: &Operands, info: &Info) -> Self {
+    /// None so far.
+    pub fn new(operands: &Operands, info: &Info) -> Self {
         let first_scratch = operands.c().tensor + 1;
         Copies { plan: Plan::default(), first_scratch, units: info.units }
     }
 
     /// The matrix itself, or a copy of it, if its rows do not begin at multiples of 16 bytes.
-    fn aligned(&mut self, matrix: Matrix) -> Matrix {
+    pub fn aligned(&mut self, matrix: Matrix) -> Matrix {
         if matrix.is_aligned() {
             return matrix;
         }

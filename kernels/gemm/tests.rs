@@ -3,8 +3,10 @@
 use super::Gemm;
 use super::choices::Table;
 use super::operands::Operands;
+use crate::interpreted::{for_each_plan, outputs};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
+use tilemark_cdna::exec::group::Order;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::{Arithmetic, Body, Readout, Tuning, Variant};
 use tilemark_core::launch::Plan;
@@ -191,4 +193,19 @@ fn work_counts_products_sums_and_each_element_once() {
     assert_eq!(work.least_bytes, Bytes(2 * (21 + 35 + 15)));
     let scaled = problem(&Gemm, "m=3,n=5,k=7,scale=row_column", Dtype::E4m3);
     assert_eq!(Gemm.work(&scaled).least_bytes, Bytes(21 + 35 + 4 * (3 + 5) + 2 * 15));
+}
+
+#[test]
+fn every_value_of_e4m3_is_multiplied_as_what_it_is() {
+    let values: Vec<f32> = (0..=255).map(|byte| Dtype::E4m3.decode(&[byte], 0)).collect();
+    for_each_plan(&Gemm, "m=256,n=16,k=1", Dtype::E4m3, |trial, name, arch, plan| {
+        let inputs = [values.clone(), vec![1.0; 16]];
+        let Some(found) = outputs(trial, &inputs, plan, arch, Order::InTurn).unwrap() else {
+            return;
+        };
+        for (value, row) in values.iter().zip(found[0].chunks_exact(16)) {
+            let same = |c: &f32| c == value || c.is_nan() && value.is_nan();
+            assert!(row.iter().all(same), "`{name}` on {arch}: {value} became {row:?}");
+        }
+    });
 }

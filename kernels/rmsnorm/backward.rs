@@ -43,7 +43,7 @@ static AXES: [Axis; 3] = [
     },
 ];
 
-static IMPLEMENTATIONS: [Implementation; 4] = [
+static IMPLEMENTATIONS: [Implementation; 5] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a row at a time",
@@ -71,6 +71,13 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         standing: Standing::Candidate,
         supports: cuda::any_since_sm90,
         code: Code::Steps(cuda::bulk_backward),
+    },
+    Implementation {
+        name: "hip_registers",
+        idea: "cuda_registers, by waves of 64",
+        standing: Standing::Candidate,
+        supports: cuda::any_amd,
+        code: Code::Steps(cuda::backward),
     },
 ];
 

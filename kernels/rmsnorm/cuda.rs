@@ -1,4 +1,4 @@
-//! Who can run the CUDA kernels of both passes, and their launches.
+//! Who can run the device kernels of both passes, and their launches.
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data. Two kernels
 //! serve a pass: one holds rows in registers and takes any of them, one moves rows by the copy
@@ -6,14 +6,15 @@
 
 use super::EPSILON;
 use super::choices::{Pass, nearest, tile_tensors};
-use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
+use crate::tile::{self, AMD, NULL, count, element, needs_31_bits, needs_amd, needs_sm, tensor};
+use tilemark_core::device::Vendor;
 use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 const ROW: Header = Header { name: "rmsnorm/row.h", text: include_str!("row.h") };
 const BULK: Header = Header { name: "rmsnorm/bulk.h", text: include_str!("bulk.h") };
 
-static ROW_HEADERS: &[Header] = &[ROW, tile::TILE, tile::CUDA, tile::CUDA_WGMMA];
+static ROW_HEADERS: &[Header] = &[ROW, tile::TILE, tile::CUDA, tile::CUDA_WGMMA, tile::HIP];
 static BULK_HEADERS: &[Header] = &[BULK, ROW, tile::TILE, tile::CUDA, tile::CUDA_WGMMA];
 
 static FORWARD: Source =
@@ -78,17 +79,17 @@ impl Rows {
         self.hidden.is_multiple_of(VECTOR)
     }
 
-    /// Warps that hold a row in registers, and vectors a thread.
-    fn in_registers(self) -> (u64, u64) {
+    /// Warps of so many lanes that hold a row in registers, and vectors a thread.
+    fn in_registers(self, lanes: u64) -> (u64, u64) {
         let vectors = if self.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
-        (self.hidden.div_ceil(32 * VECTOR * vectors), vectors)
+        (self.hidden.div_ceil(lanes * VECTOR * vectors), vectors)
     }
 
     /// Blocks of these warps that a multiprocessor is to hold.
-    fn resident_blocks(self) -> u64 {
+    fn resident_blocks(self, lanes: u64) -> u64 {
         let is_slow = self.residual && (self.dtype == Dtype::F16 || !self.is_aligned());
         let threads = if is_slow { RESIDENT_THREADS_SLOW } else { RESIDENT_THREADS };
-        (threads / (32 * self.in_registers().0)).clamp(1, MOST_BLOCKS)
+        (threads / (lanes * self.in_registers(lanes).0)).clamp(1, MOST_BLOCKS)
     }
 
     /// The macros of every kernel of rows, for rows of `warps` warps.
@@ -130,6 +131,16 @@ impl Rows {
 /// `supports` of the kernels that hold rows in registers.
 pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_sm(info, 80)?;
+    fits_registers(problem)
+}
+
+/// The same on AMD, for which they are written too.
+pub fn any_amd(problem: &Problem, info: &Info) -> Result<(), String> {
+    needs_amd(info, AMD)?;
+    fits_registers(problem)
+}
+
+fn fits_registers(problem: &Problem) -> Result<(), String> {
     let rows = Rows::of(problem);
     if !matches!(rows.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("takes bf16 and f16, not {}", rows.dtype));
@@ -150,9 +161,10 @@ pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
 }
 
 /// Rows in registers, the next one loaded before this one is summed.
-pub fn forward(problem: &Problem, _info: &Info) -> Plan {
+pub fn forward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch = in_registers(&FORWARD, "rmsnorm_forward", rows, rows.forward_arguments());
+    let mut launch =
+        in_registers(&FORWARD, "rmsnorm_forward", rows, rows.forward_arguments(), info);
     launch.grid[0] = rows.rows as u32;
     Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] }
 }
@@ -169,8 +181,10 @@ pub fn bulk_forward(problem: &Problem, info: &Info) -> Plan {
 /// The backward pass with rows in registers, then the sum of the weight's gradients.
 pub fn backward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch = in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments());
-    launch.grid[0] = (rows.resident_blocks() * u64::from(info.units)).min(rows.rows) as u32;
+    let mut launch =
+        in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments(), info);
+    let resident = rows.resident_blocks(lanes(info)) * u64::from(info.units);
+    launch.grid[0] = resident.min(rows.rows) as u32;
     with_weight_gradient(rows, launch)
 }
 
@@ -183,25 +197,34 @@ pub fn bulk_backward(problem: &Problem, info: &Info) -> Plan {
     }
 }
 
+/// Threads of a warp.
+fn lanes(info: &Info) -> u64 {
+    if info.vendor == Vendor::Amd { 64 } else { 32 }
+}
+
 /// A launch with a group of warps a block; its grid is left to the caller.
 fn in_registers(
     source: &'static Source,
     entry: &'static str,
     rows: Rows,
     arguments: Vec<Argument>,
+    info: &Info,
 ) -> Launch {
-    let (warps, vectors) = rows.in_registers();
+    let lanes = lanes(info);
+    let (warps, vectors) = rows.in_registers(lanes);
+    // What the bound on blocks means is NVIDIA's alone.
+    let blocks = if info.vendor == Vendor::Amd { 1 } else { rows.resident_blocks(lanes) };
     let mut constants = rows.constants(warps, vectors);
     constants.extend([
         ("ALIGNED", i64::from(rows.is_aligned()).into()),
-        ("BLOCKS", (rows.resident_blocks() as i64).into()),
+        ("BLOCKS", (blocks as i64).into()),
     ]);
     Launch {
         source,
         entry,
         constants,
         grid: [1, 1, 1],
-        block: [32 * warps as u32, 1, 1],
+        block: [(lanes * warps) as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 0,
         arguments,

@@ -52,7 +52,7 @@ const fn size(name: &'static str, meaning: &'static str, min: u64) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min }, default: AxisDefault::Required }
 }
 
-static IMPLEMENTATIONS: [Implementation; 4] = [
+static IMPLEMENTATIONS: [Implementation; 5] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, whole tensors at a time",
@@ -80,6 +80,13 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         standing: Standing::Candidate,
         supports: cuda::any_since_sm90,
         code: Code::Steps(cuda::bulk_forward),
+    },
+    Implementation {
+        name: "hip_registers",
+        idea: "cuda_registers, by waves of 64",
+        standing: Standing::Candidate,
+        supports: cuda::any_amd,
+        code: Code::Steps(cuda::forward),
     },
 ];
 

@@ -8,7 +8,7 @@ use tilemark_core::launch::{Argument, Header};
 use tilemark_core::{Dtype, Info};
 
 /// What `#include "tile/tile.h"` reaches.
-pub static HEADERS: &[Header] = &[TILE, CUDA, CUDA_WGMMA];
+pub static HEADERS: &[Header] = &[TILE, CUDA, CUDA_WGMMA, HIP];
 
 /// The vocabulary.
 pub const TILE: Header = Header { name: "tile/tile.h", text: include_str!("tile.h") };
@@ -19,6 +19,12 @@ pub const CUDA: Header = Header { name: "tile/vendor/cuda.h", text: include_str!
 /// The warpgroup's matrix instructions, which `cuda.h` includes.
 pub const CUDA_WGMMA: Header =
     Header { name: "tile/vendor/cuda_wgmma.h", text: include_str!("vendor/cuda_wgmma.h") };
+
+/// AMD's side of it.
+pub const HIP: Header = Header { name: "tile/vendor/hip.h", text: include_str!("vendor/hip.h") };
+
+/// The architectures that AMD's side is written for.
+pub const AMD: &[&str] = &["gfx942", "gfx950"];
 
 /// Shared memory that a block on Hopper may have: 227 KB.
 pub const SM90_SHARED_BYTES: u32 = 232_448;
@@ -77,6 +83,14 @@ pub fn needs_sm_90a(info: &Info) -> Result<(), String> {
         "needs sm_90a for wgmma and the tensor memory accelerator, and {} is {}",
         info.name, info.arch
     ))
+}
+
+/// `Ok` on AMD devices of these architectures.
+pub fn needs_amd(info: &Info, archs: &[&str]) -> Result<(), String> {
+    if info.vendor == Vendor::Amd && archs.contains(&info.arch.as_str()) {
+        return Ok(());
+    }
+    Err(format!("needs {}, and {} is {}", archs.join(" or "), info.name, info.arch))
 }
 
 /// `Ok` if every extent can be an `int` of device code.

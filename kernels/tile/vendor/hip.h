@@ -73,6 +73,7 @@ struct alignas(16) Vector16 { u32 word[4]; };
 template <class T, int N> struct VectorOf { typedef T Type __attribute__((ext_vector_type(N))); };
 template <class T, int N> using Vector = typename VectorOf<T, N>::Type;
 
+DEVICE float cvt_f32(float x) { return x; }
 DEVICE float cvt_f32(Bf16 x) { return __builtin_bit_cast(float, u32(x.bits) << 16); }
 DEVICE float cvt_f32(Fp16 x) { return __builtin_bit_cast(_Float16, x.bits); }
 

@@ -1,0 +1,124 @@
+//! Deliberate breakages of AMD's kernels: one swizzle, wait or barrier is edited out of a source, and
+//! the interpreter or the gate must notice.
+
+use crate::interpreted::{compiler, for_each_plan, verdict};
+use crate::testing::Trial;
+use crate::{attention, gemm};
+use tilemark_cdna::exec::group::Order;
+use tilemark_core::launch::{Plan, Source, Step};
+use tilemark_core::{Dtype, Family};
+
+/// A kernel's implementation, a problem, and what is edited out of its source.
+struct Breakage(&'static str, &'static dyn Family, &'static str, [&'static str; 2]);
+
+static BREAKAGES: &[Breakage] = &[
+    Breakage(
+        "gfx942_mfma",
+        &gemm::Gemm,
+        GEMM,
+        ["at / CHUNKS, at % CHUNKS)] = v", "at / CHUNKS ^ 1, at % CHUNKS)] = v"],
+    ),
+    Breakage(
+        "gfx942_mfma",
+        &gemm::Gemm,
+        GEMM,
+        ["__syncthreads();\n        a_next.store", "a_next.store"],
+    ),
+    Breakage(
+        "gfx942_mfma",
+        &gemm::Gemm,
+        GEMM,
+        ["__syncthreads();\n        a_next.load", "a_next.load"],
+    ),
+    Breakage("gfx950_mfma", &gemm::Gemm, GEMM, ["^ permutation(row))", "^ permutation(row + 2))"]),
+    Breakage(
+        "gfx950_mfma",
+        &gemm::Gemm,
+        GEMM,
+        [
+            "s_waitcnt_vmcnt<12>();\n    s_barrier();\n    sched_barrier();",
+            "s_barrier();\n    sched_barrier();",
+        ],
+    ),
+    Breakage(
+        "gfx950_mfma",
+        &gemm::Gemm,
+        GEMM,
+        ["s_setprio<0>();\n    s_barrier();", "s_setprio<0>();"],
+    ),
+    Breakage(
+        "gfx942_flash",
+        &attention::Attention,
+        FLASH,
+        ["at / K_CHUNKS, at % K_CHUNKS)]", "at / K_CHUNKS, at % K_CHUNKS ^ 1)]"],
+    ),
+    Breakage(
+        "gfx942_flash",
+        &attention::Attention,
+        FLASH,
+        ["values[stage ^ 1]);\n        __syncthreads();", "values[stage ^ 1]);"],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::Attention,
+        FLASH,
+        [": k_permutation(row))", ": k_permutation(row + 2))"],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::Attention,
+        FLASH,
+        ["s_waitcnt_vmcnt<(STAGES - 2) * 2 * COPIES>();", ""],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::Attention,
+        FLASH,
+        ["s_barrier();\n        u32 here", "u32 here"],
+    ),
+];
+
+const GEMM: &str = "m=256,n=256,k=200,layout=nt";
+const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
+
+#[test]
+fn deliberate_breakages_are_noticed() {
+    for Breakage(broken, family, shape, edit) in BREAKAGES {
+        let mut tried = 0;
+        for_each_plan(*family, shape, Dtype::Bf16, |trial, name, arch, plan| {
+            if name != *broken {
+                return;
+            }
+            let orders = [Order::InTurn, Order::Seeded(1), Order::Seeded(2)];
+            let Some(plan) = edited(plan, *edit) else { return };
+            tried += 1;
+            let noticed = orders.iter().any(|order| fails(trial, &plan, arch, *order));
+            assert!(noticed || !compiler(), "`{name}` on {arch} without {:?}", edit[0]);
+        });
+        assert!(tried > 0, "no source of `{broken}` has {:?}", edit[0]);
+    }
+}
+
+/// Whether the plan compiles, and then faults or gives a wrong answer.
+fn fails(trial: &Trial, plan: &Plan, arch: &str, order: Order) -> bool {
+    let verdict = verdict(trial, plan, arch, order);
+    verdict.is_err_and(|why| {
+        assert!(!why.starts_with("compile error"), "{why}");
+        true
+    })
+}
+
+/// The plan with one place of its sources changed; none if it is made of others.
+fn edited(plan: &Plan, [from, to]: [&str; 2]) -> Option<Plan> {
+    let mut plan = plan.clone();
+    let mut places = 0;
+    for step in &mut plan.steps {
+        let Step::Launch(launch) = step else { continue };
+        let Source { path, text, headers } = *launch.source;
+        places += text.matches(from).count();
+        let text = text.replace(from, to).leak();
+        launch.source = Box::leak(Box::new(Source { path, text, headers }));
+    }
+    assert!(places < 2, "{places} places with {from:?}");
+    (places == 1).then_some(plan)
+}
