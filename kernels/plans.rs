@@ -13,7 +13,7 @@ use tilemark_core::family::{Body, Code};
 use tilemark_core::launch::{
     Argument, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
-use tilemark_core::{Dtype, Problem, Tensor};
+use tilemark_core::{Dtype, Info, Problem, Tensor};
 
 #[test]
 fn every_launch_is_one_that_a_device_accepts() {
