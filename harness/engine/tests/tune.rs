@@ -131,7 +131,9 @@ fn carry_out(script: &str, cancel: &AtomicBool) -> Result<Trial, RunError> {
         program: std::env::current_exe().expect("this program has a file"),
         arguments: vec!["worker".to_owned(), script.to_owned()],
     };
+    let scratch = tempfile::tempdir().expect("there is a temporary folder");
     let settings = Settings {
+        scratch: scratch.path().to_owned(),
         method: Method::quick(),
         overrides: Overrides::default(),
         verify_only: false,
