@@ -77,6 +77,17 @@ pub struct Info {
     pub traits: Vec<(String, String)>,
 }
 
+/// The name of the trait of a device whose code is interpreted.
+pub const INTERPRETED: &str = "interpreted";
+
+impl Info {
+    /// Whether the times of this device mean anything; if not, answers are checked and no time is
+    /// stored.
+    pub fn keeps_time(&self) -> bool {
+        self.traits.iter().all(|(name, _)| name != INTERPRETED)
+    }
+}
+
 /// Who makes a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

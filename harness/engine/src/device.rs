@@ -4,6 +4,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod null;
 
+mod gpu;
 mod memory;
 
 use serde::Serialize;

@@ -2,9 +2,10 @@
 //! multiply. They are measured in short bursts from a cool start, since a ceiling must lie above
 //! what any kernel can reach, and kept on disk by device and driver.
 
-use super::driver::{Argument, Context, Event, Extent, Kernel, Memory, Module};
-use super::timing::INSTRUMENTS;
+use super::driver::{Context, Event, Kernel, Memory, Module};
+use super::runtime::INSTRUMENTS;
 use crate::compile::{Cache, compile};
+use crate::device::gpu::runtime::{Argument, Event as _, Extent, Memory as _};
 use std::path::PathBuf;
 use std::time::Duration;
 use tilemark_core::record::Ceilings;

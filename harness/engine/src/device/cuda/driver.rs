@@ -4,6 +4,7 @@
 //! that one binary starts on machines that have none.
 #![allow(unsafe_code, reason = "calls of a C library, on handles that these types own")]
 
+use crate::device::gpu::runtime;
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys;
 use std::ffi::{CString, c_int};
@@ -12,7 +13,7 @@ use tilemark_core::{Bytes, Fault};
 mod launch;
 mod memory;
 
-pub use launch::{Argument, Extent, Graph, Kernel, Module};
+pub use launch::{Graph, Kernel, Module};
 pub use memory::{Flag, Memory};
 
 /// Ready to be asked for devices, or what was looked for and not found.
@@ -149,9 +150,10 @@ impl Event {
         let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
         result::event::create(flags).map(Event).or_fault("create an event")
     }
+}
 
-    /// Seconds from `self` to `end`, both of which the stream has passed.
-    pub fn seconds_to(&self, end: &Event) -> Result<f64, Fault> {
+impl runtime::Event for Event {
+    fn seconds_to(&self, end: &Event) -> Result<f64, Fault> {
         // SAFETY: both events are alive and were recorded on one stream.
         let ms = unsafe { result::event::elapsed(self.0, end.0) }.or_fault("read an event")?;
         Ok(f64::from(ms) / 1e3)

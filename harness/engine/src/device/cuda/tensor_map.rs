@@ -1,7 +1,8 @@
 //! Encodes a tensor map of a launch for the copy engine.
 #![allow(unsafe_code, reason = "a call of the driver on local arrays")]
 
-use super::driver::{Argument, describe};
+use super::driver::describe;
+use crate::device::gpu::runtime::Argument;
 use cudarc::driver::sys;
 use cudarc::driver::sys::{
     CUtensorMapDataType, CUtensorMapFloatOOBfill, CUtensorMapInterleave, CUtensorMapL2promotion,

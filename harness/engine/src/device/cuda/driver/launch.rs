@@ -1,12 +1,12 @@
 //! Loaded code, and what is put on a stream.
 
 use super::{Context, OrFault, c_string, describe};
+use crate::device::gpu::runtime::{self, Argument, Extent};
 use cudarc::driver::result;
 use cudarc::driver::sys::{self, CUfunction_attribute};
 use std::ffi::{c_int, c_uint, c_void};
 use std::rc::Rc;
 use tilemark_core::Fault;
-use tilemark_core::launch::Launch;
 
 /// A compiled image in a device's memory.
 pub struct Module(sys::CUmodule);
@@ -35,34 +35,6 @@ pub struct Kernel {
     _module: Rc<Module>,
 }
 
-/// The shape of a launch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    grid: [u32; 3],
-    block: [u32; 3],
-    cluster: [u32; 3],
-    dynamic_shared_bytes: u32,
-}
-
-impl Extent {
-    /// Blocks of threads along x alone.
-    pub fn flat(blocks: u32, threads: u32) -> Self {
-        let (grid, block) = ([blocks, 1, 1], [threads, 1, 1]);
-        Extent { grid, block, cluster: [1; 3], dynamic_shared_bytes: 0 }
-    }
-}
-
-impl From<&Launch> for Extent {
-    fn from(launch: &Launch) -> Self {
-        Extent {
-            grid: launch.grid,
-            block: launch.block,
-            cluster: launch.cluster,
-            dynamic_shared_bytes: launch.dynamic_shared_bytes,
-        }
-    }
-}
-
 /// Shared memory, static and dynamic, that a block may have without asking for it first.
 const UNASKED_SHARED_BYTES: u32 = 48 << 10;
 
@@ -78,8 +50,21 @@ impl Kernel {
         Ok(Kernel { function, _module: module.clone() })
     }
 
-    /// Asks the driver for what launches of this shape need beyond the default.
-    pub fn allow(&self, extent: &Extent) -> Result<(), Fault> {
+    fn set(&self, what: CUfunction_attribute, value: u32, operation: &str) -> Result<(), Fault> {
+        // SAFETY: the function belongs to a loaded module.
+        unsafe { result::function::set_function_attribute(self.function, what, value as c_int) }
+            .or_fault(&format!("{operation} ({value})"))
+    }
+
+    fn get(&self, what: CUfunction_attribute) -> u32 {
+        // SAFETY: the function belongs to a loaded module.
+        let value = unsafe { result::function::get_function_attribute(self.function, what) };
+        value.map_or(0, c_int::unsigned_abs)
+    }
+}
+
+impl runtime::Kernel for Kernel {
+    fn allow(&self, extent: &Extent) -> Result<(), Fault> {
         let shared_bytes = self.static_shared_bytes().saturating_add(extent.dynamic_shared_bytes);
         if shared_bytes > UNASKED_SHARED_BYTES {
             let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
@@ -93,35 +78,19 @@ impl Kernel {
         Ok(())
     }
 
-    fn set(&self, what: CUfunction_attribute, value: u32, operation: &str) -> Result<(), Fault> {
-        // SAFETY: the function belongs to a loaded module.
-        unsafe { result::function::set_function_attribute(self.function, what, value as c_int) }
-            .or_fault(&format!("{operation} ({value})"))
-    }
-
-    /// Registers of a thread.
-    pub fn registers(&self) -> u32 {
+    fn registers(&self) -> u32 {
         self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_NUM_REGS)
     }
 
-    /// Bytes of a thread in local memory, where registers are spilled to.
-    pub fn local_bytes(&self) -> u32 {
+    fn local_bytes(&self) -> u32 {
         self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)
     }
 
-    /// Shared memory of a block that the code itself declares.
-    pub fn static_shared_bytes(&self) -> u32 {
+    fn static_shared_bytes(&self) -> u32 {
         self.get(CUfunction_attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)
     }
 
-    fn get(&self, what: CUfunction_attribute) -> u32 {
-        // SAFETY: the function belongs to a loaded module.
-        let value = unsafe { result::function::get_function_attribute(self.function, what) };
-        value.map_or(0, c_int::unsigned_abs)
-    }
-
-    /// Blocks of this shape that a multiprocessor holds at once.
-    pub fn blocks_per_unit(&self, extent: &Extent) -> Option<u32> {
+    fn blocks_per_unit(&self, extent: &Extent) -> Option<u32> {
         let threads = extent.block.iter().product::<u32>() as c_int;
         let shared = extent.dynamic_shared_bytes as usize;
         // SAFETY: the function belongs to a loaded module.
@@ -129,20 +98,6 @@ impl Kernel {
             result::occupancy::max_active_block_per_multiprocessor(self.function, threads, shared)
         };
         blocks.ok().map(c_int::unsigned_abs)
-    }
-}
-
-/// The bytes of one argument, aligned as strictly as any parameter of a kernel is.
-#[derive(Clone, Copy)]
-#[repr(C, align(128))]
-pub struct Argument([u8; 128]);
-
-impl Argument {
-    /// An argument of these bytes; at most 128.
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut argument = Argument([0; 128]);
-        argument.0[..bytes.len()].copy_from_slice(bytes);
-        argument
     }
 }
 
@@ -155,7 +110,7 @@ impl Context {
         arguments: &[Argument],
     ) -> Result<(), Fault> {
         let mut pointers: Vec<*mut c_void> =
-            arguments.iter().map(|argument| argument.0.as_ptr() as *mut c_void).collect();
+            arguments.iter().map(|argument| argument.as_ptr() as *mut c_void).collect();
         let mut cluster = cluster_attribute(extent.cluster);
         let [grid_x, grid_y, grid_z] = extent.grid;
         let [block_x, block_y, block_z] = extent.block;

@@ -1,6 +1,7 @@
 //! Memory of a device, and a word of the host that a stream can wait for.
 
 use super::{Context, OrFault};
+use crate::device::gpu::runtime::{self, checked};
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys;
 use std::ffi::c_void;
@@ -27,46 +28,35 @@ impl Memory {
             Err(error) => Err(error).or_fault("reserve memory"),
         }
     }
+}
 
-    /// Its first byte's address on the device.
-    pub fn address(&self) -> u64 {
+impl runtime::Memory for Memory {
+    fn address(&self) -> u64 {
         self.address
     }
 
-    /// Its size.
-    pub fn bytes(&self) -> Bytes {
+    fn bytes(&self) -> Bytes {
         self.bytes
     }
 
-    /// Copies from the host.
-    pub fn upload(&self, offset: Bytes, data: &[u8]) -> Result<(), Fault> {
-        let at = self.range(offset, data.len())?;
-        // SAFETY: `range` has checked that all of it lies inside this memory.
+    fn upload(&self, offset: Bytes, data: &[u8]) -> Result<(), Fault> {
+        let at = checked(self.address, self.bytes, offset, data.len())?;
+        // SAFETY: all of it lies inside this memory, as was checked.
         unsafe { result::memcpy_htod_sync(at, data) }.or_fault("copy to the device")
     }
 
-    /// Copies to the host.
-    pub fn download(&self, offset: Bytes, data: &mut [u8]) -> Result<(), Fault> {
-        let at = self.range(offset, data.len())?;
-        // SAFETY: `range` has checked that all of it lies inside this memory.
+    fn download(&self, offset: Bytes, data: &mut [u8]) -> Result<(), Fault> {
+        let at = checked(self.address, self.bytes, offset, data.len())?;
+        // SAFETY: all of it lies inside this memory, as was checked.
         unsafe { result::memcpy_dtoh_sync(data, at) }.or_fault("copy from the device")
     }
 
-    /// Sets every byte, before anything that is enqueued later.
-    pub fn fill(&self, byte: u8) -> Result<(), Fault> {
+    fn fill(&self, byte: u8) -> Result<(), Fault> {
         // SAFETY: the whole of this memory and no more.
         unsafe { result::memset_d8_sync(self.address, byte, self.bytes.0 as usize) }
             .or_fault("fill memory")?;
         // The call may return before the device is done, and our stream does not wait for it.
         result::ctx::synchronize().or_fault("wait for a fill")
-    }
-
-    fn range(&self, offset: Bytes, len: usize) -> Result<sys::CUdeviceptr, Fault> {
-        if offset.0.saturating_add(len as u64) > self.bytes.0 {
-            let message = format!("{len} bytes at {} leave a buffer of {}", offset.0, self.bytes);
-            return Err(Fault::Infra { message });
-        }
-        Ok(self.address + offset.0)
     }
 }
 
@@ -119,7 +109,7 @@ impl Flag {
         Ok(flag)
     }
 
-    /// The stream waits from here on until [`Flag::release`].
+    /// The stream waits from here on until the gate is opened.
     pub fn hold(&mut self, context: &Context) -> Result<(), Fault> {
         self.ticket = self.ticket.wrapping_add(1);
         let equal = sys::CUstreamWaitValue_flags::CU_STREAM_WAIT_VALUE_EQ as u32;
@@ -131,20 +121,21 @@ impl Flag {
         .or_fault("hold the stream")
     }
 
-    /// Lets the stream go on.
-    pub fn release(&self) {
-        self.word().store(self.ticket, Ordering::SeqCst);
-    }
-
     fn word(&self) -> &AtomicU32 {
         // SAFETY: an aligned word that this type owns; the device only reads it.
         unsafe { &*self.word.cast::<AtomicU32>() }
     }
 }
 
+impl runtime::Gate for Flag {
+    fn open(&self) {
+        self.word().store(self.ticket, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Flag {
     fn drop(&mut self) {
-        self.release();
+        runtime::Gate::open(self);
         // SAFETY: freed once, after the stream was let go.
         let _ = unsafe { result::free_host(self.word) };
     }

@@ -1,8 +1,7 @@
 //! Prepared work: what one case puts on the stream, with everything that it needs.
 
-use super::driver::{Argument, Context, Extent, Graph, Kernel, Memory, Module};
-use super::tensor_map;
-use crate::compile::{Compiled, compile};
+use super::runtime::{Argument, Extent, Kernel as _, Memory as _, Runtime};
+use crate::compile::Compiled;
 use std::collections::HashMap;
 use std::rc::Rc;
 use tilemark_core::family::Candidate;
@@ -11,38 +10,43 @@ use tilemark_core::record::CodeReport;
 use tilemark_core::{Bytes, Fault, Info};
 
 /// Work that is ready to be enqueued any number of times.
-pub struct Work {
-    body: Body,
-    graph: Option<Graph>,
+pub struct Work<R: Runtime> {
+    body: Body<R>,
+    graph: Option<R::Graph>,
     /// Numbers of the buffers that it reads or writes.
     pub buffers: Vec<u64>,
     /// What the compiler made of its kernels.
     pub code: Vec<CodeReport>,
     /// Memory of its own.
-    _scratch: Rc<Scratch>,
+    _scratch: Rc<Scratch<R>>,
 }
 
-enum Body {
-    Steps(Vec<PreparedStep>),
+enum Body<R: Runtime> {
+    Steps(Vec<PreparedStep<R>>),
     Library(Candidate),
 }
 
-enum PreparedStep {
-    Launch { kernel: Kernel, extent: Extent, arguments: Vec<Argument> },
+enum PreparedStep<R: Runtime> {
+    Launch { kernel: R::Kernel, extent: Extent, arguments: Vec<Argument> },
     Fill { address: u64, bytes: Bytes, byte: u8 },
 }
 
 /// An implementation's own memory. All sets of one case share it, since they run one after the
 /// other and its content is undefined between launches.
-#[derive(Default)]
-pub struct Scratch(Vec<Memory>);
+pub struct Scratch<R: Runtime>(Vec<R::Memory>);
 
-impl Scratch {
+impl<R: Runtime> Default for Scratch<R> {
+    fn default() -> Self {
+        Scratch(Vec::new())
+    }
+}
+
+impl<R: Runtime> Scratch<R> {
     /// Memory of these sizes, filled with NaN so that a read of what was not written shows.
-    pub fn new(context: &Context, sizes: &[Bytes]) -> Result<Self, Fault> {
+    pub fn new(context: &R, sizes: &[Bytes]) -> Result<Self, Fault> {
         let mut memories = Vec::with_capacity(sizes.len());
         for bytes in sizes {
-            let memory = Memory::new(context, *bytes)?;
+            let memory = context.reserve(*bytes)?;
             memory.fill(0xff)?;
             memories.push(memory);
         }
@@ -51,19 +55,19 @@ impl Scratch {
 
     /// Whether it serves a plan with these sizes.
     pub fn serves(&self, sizes: &[Bytes]) -> bool {
-        self.0.iter().map(Memory::bytes).eq(sizes.iter().copied())
+        self.0.iter().map(R::Memory::bytes).eq(sizes.iter().copied())
     }
 }
 
-impl Work {
+impl<R: Runtime> Work<R> {
     /// Work of ours, from its plan; `tensors` are addresses and sizes in the family's order.
     pub fn from_plan(
-        context: &Context,
-        code: &mut CodeCache,
+        context: &R,
+        code: &mut CodeCache<R>,
         info: &Info,
         plan: &Plan,
         tensors: &[(u64, Bytes)],
-        scratch: Rc<Scratch>,
+        scratch: Rc<Scratch<R>>,
     ) -> Result<Self, Fault> {
         let own = scratch.0.iter().map(|memory| (memory.address(), memory.bytes()));
         let memory: Vec<(u64, Bytes)> = tensors.iter().copied().chain(own).collect();
@@ -74,7 +78,7 @@ impl Work {
                 Step::Launch(launch) => {
                     let (kernel, report) = code.kernel(context, info, launch)?;
                     reports.push(report);
-                    let arguments = launch.arguments.iter().map(|a| argument(a, &memory));
+                    let arguments = launch.arguments.iter().map(|a| argument(context, a, &memory));
                     let arguments = arguments.collect::<Result<_, _>>()?;
                     PreparedStep::Launch { kernel, extent: launch.into(), arguments }
                 }
@@ -100,7 +104,7 @@ impl Work {
     }
 
     /// Puts it on the stream once.
-    pub fn enqueue(&mut self, context: &Context) -> Result<(), Fault> {
+    pub fn enqueue(&mut self, context: &R) -> Result<(), Fault> {
         match &mut self.body {
             Body::Library(candidate) => (candidate.enqueue)(),
             Body::Steps(steps) => steps.iter().try_for_each(|step| match step {
@@ -123,7 +127,7 @@ impl Work {
     }
 
     /// Replays it as a graph, which is captured the first time.
-    pub fn replay(&mut self, context: &Context) -> Result<(), Fault> {
+    pub fn replay(&mut self, context: &R) -> Result<(), Fault> {
         let graph = match self.graph.take() {
             Some(graph) => graph,
             None => context.capture(|| self.enqueue(context))?,
@@ -147,7 +151,11 @@ fn place(memory: &[(u64, Bytes)], tensor: usize) -> Result<(u64, Bytes), Fault> 
     })
 }
 
-fn argument(argument: &launch::Argument, memory: &[(u64, Bytes)]) -> Result<Argument, Fault> {
+fn argument<R: Runtime>(
+    context: &R,
+    argument: &launch::Argument,
+    memory: &[(u64, Bytes)],
+) -> Result<Argument, Fault> {
     Ok(match argument {
         launch::Argument::Tensor { tensor, offset_bytes } => {
             Argument::new(&(place(memory, *tensor)?.0 + offset_bytes).to_le_bytes())
@@ -156,29 +164,36 @@ fn argument(argument: &launch::Argument, memory: &[(u64, Bytes)]) -> Result<Argu
         launch::Argument::U32(value) => Argument::new(&value.to_le_bytes()),
         launch::Argument::I64(value) => Argument::new(&value.to_le_bytes()),
         launch::Argument::F32(value) => Argument::new(&value.to_le_bytes()),
-        launch::Argument::TensorMap(map) => tensor_map::encode(map, place(memory, map.tensor)?.0)?,
+        launch::Argument::TensorMap(map) => {
+            context.tensor_map(map, place(memory, map.tensor)?.0)?
+        }
     })
 }
 
 /// Device code that this process has loaded, by the hash of its compilation.
-#[derive(Default)]
-pub struct CodeCache(HashMap<String, (Rc<Module>, Rc<Compiled>)>);
+pub struct CodeCache<R: Runtime>(HashMap<String, (Rc<R::Module>, Rc<Compiled>)>);
 
-impl CodeCache {
+impl<R: Runtime> Default for CodeCache<R> {
+    fn default() -> Self {
+        CodeCache(HashMap::new())
+    }
+}
+
+impl<R: Runtime> CodeCache<R> {
     fn kernel(
         &mut self,
-        context: &Context,
+        context: &R,
         info: &Info,
         launch: &Launch,
-    ) -> Result<(Kernel, CodeReport), Fault> {
+    ) -> Result<(R::Kernel, CodeReport), Fault> {
         let key = format!("{}{:?}", launch.source.path, launch.constants);
         if !self.0.contains_key(&key) {
-            let compiled = compile(launch.source, &launch.constants, &info.arch)?;
-            let module = Module::load(context, &compiled.image)?;
+            let compiled = context.compile(launch.source, &launch.constants, info)?;
+            let module = context.load(&compiled.image)?;
             self.0.insert(key.clone(), (module, Rc::new(compiled)));
         }
         let (module, compiled) = &self.0[&key];
-        let kernel = Kernel::new(module, launch.entry)?;
+        let kernel = context.kernel(module, launch.entry)?;
         let extent = Extent::from(launch);
         kernel.allow(&extent)?;
         let made = compiled.kernels.iter().find(|kernel| kernel.name == launch.entry);

@@ -3,19 +3,10 @@
 //!
 //! This is one of the places that read a clock: the device's own.
 
-use super::driver::{Argument, Context, Event, Extent, Flag, Kernel, Memory, Module};
+use super::runtime::{Argument, Event as _, Extent, Gate as _, Memory as _, Runtime};
 use super::work::Work;
-use crate::compile::compile;
 use tilemark_core::device::Sample;
-use tilemark_core::launch::Source;
 use tilemark_core::{Bytes, Fault, Info};
-
-/// The harness's own device code.
-pub static INSTRUMENTS: Source = Source {
-    path: "harness/engine/src/device/cuda/instruments.cu",
-    text: include_str!("instruments.cu"),
-    headers: &[],
-};
 
 /// How often the size of L2 is read to empty it: its replacement is not strictly in order, and
 /// parts of it may hold the same line.
@@ -36,14 +27,14 @@ const STAMP_UNITS: u32 = 256;
 const SHORTEST_CLOCK_WINDOW_NS: u64 = 50_000;
 
 /// What samples are taken with.
-pub struct Instruments {
-    stamp: Kernel,
-    sweep: Kernel,
-    swept: Memory,
-    sink: Memory,
-    stamps: Memory,
-    flag: Flag,
-    events: Vec<Event>,
+pub struct Instruments<R: Runtime> {
+    stamp: R::Kernel,
+    sweep: R::Kernel,
+    swept: R::Memory,
+    sink: R::Memory,
+    stamps: R::Memory,
+    gate: R::Gate,
+    events: Vec<R::Event>,
     units: u32,
 }
 
@@ -60,22 +51,21 @@ pub struct Request {
     pub launches: u32,
 }
 
-impl Instruments {
+impl<R: Runtime> Instruments<R> {
     /// Loads the harness's device code and reserves what it needs.
-    pub fn new(context: &Context, info: &Info) -> Result<Self, Fault> {
-        let compiled = compile(&INSTRUMENTS, &[], &info.arch)?;
-        let module = Module::load(context, &compiled.image)?;
-        let swept =
-            Memory::new(context, Bytes(SWEEP_FACTOR * info.last_level_cache.0.max(1 << 20)))?;
+    pub fn new(context: &R, info: &Info) -> Result<Self, Fault> {
+        let compiled = context.compile(R::INSTRUMENTS, &[], info)?;
+        let module = context.load(&compiled.image)?;
+        let swept = context.reserve(Bytes(SWEEP_FACTOR * info.last_level_cache.0.max(1 << 20)))?;
         swept.fill(0x5a)?;
-        let events = (0..2 * SAMPLES_HELD).map(|_| Event::new()).collect::<Result<_, _>>()?;
+        let events = (0..2 * SAMPLES_HELD).map(|_| context.event()).collect::<Result<_, _>>()?;
         Ok(Instruments {
-            stamp: Kernel::new(&module, "stamp")?,
-            sweep: Kernel::new(&module, "sweep")?,
+            stamp: context.kernel(&module, "stamp")?,
+            sweep: context.kernel(&module, "sweep")?,
             swept,
-            sink: Memory::new(context, Bytes(16))?,
-            stamps: Memory::new(context, Bytes(SAMPLES_HELD as u64 * 2 * STAMP_BYTES))?,
-            flag: Flag::new(context)?,
+            sink: context.reserve(Bytes(16))?,
+            stamps: context.reserve(Bytes(SAMPLES_HELD as u64 * 2 * STAMP_BYTES))?,
+            gate: context.gate()?,
             events,
             units: info.units,
         })
@@ -84,11 +74,11 @@ impl Instruments {
     /// Takes samples; `works` take turns, one launch each.
     pub fn time(
         &mut self,
-        context: &Context,
-        works: &mut [Work],
+        context: &R,
+        works: &mut [Work<R>],
         request: &Request,
     ) -> Result<Vec<Sample>, Fault> {
-        context.reset_persisting_lines()?;
+        context.reset_caches()?;
         let mut samples = Vec::with_capacity(request.samples);
         let mut turn = 0;
         while samples.len() < request.samples {
@@ -96,11 +86,11 @@ impl Instruments {
             self.stamps.fill(0)?;
             let held = self.queue_is_short(works, request, count);
             if held {
-                self.flag.hold(context)?;
+                context.hold(&mut self.gate)?;
             }
             // Whatever goes wrong in between, the stream is let go.
             let enqueued = self.enqueue(context, works, request, count, &mut turn);
-            self.flag.release();
+            self.gate.open();
             enqueued?;
             context.synchronize()?;
             self.read(request, count, &mut samples)?;
@@ -110,7 +100,7 @@ impl Instruments {
         Ok(samples)
     }
 
-    fn queue_is_short(&self, works: &[Work], request: &Request, count: usize) -> bool {
+    fn queue_is_short(&self, works: &[Work<R>], request: &Request, count: usize) -> bool {
         let each = works.iter().map(|work| work.launches()).max().unwrap_or(1);
         let sample = each.saturating_mul(request.launches).saturating_add(5);
         sample.saturating_mul(count as u32) < QUEUE_DEPTH
@@ -118,8 +108,8 @@ impl Instruments {
 
     fn enqueue(
         &mut self,
-        context: &Context,
-        works: &mut [Work],
+        context: &R,
+        works: &mut [Work<R>],
         request: &Request,
         count: usize,
         turn: &mut usize,
@@ -142,14 +132,14 @@ impl Instruments {
         Ok(())
     }
 
-    fn stamp(&self, context: &Context, slot: usize) -> Result<(), Fault> {
+    fn stamp(&self, context: &R, slot: usize) -> Result<(), Fault> {
         let address = self.stamps.address() + slot as u64 * STAMP_BYTES;
         let arguments =
             [Argument::new(&address.to_le_bytes()), Argument::new(&STAMP_UNITS.to_le_bytes())];
         context.launch(&self.stamp, &Extent::flat(self.units, 32), &arguments)
     }
 
-    fn sweep(&self, context: &Context) -> Result<(), Fault> {
+    fn sweep(&self, context: &R) -> Result<(), Fault> {
         let vectors = self.swept.bytes().0 / 16;
         let arguments = [self.swept.address(), vectors, self.sink.address()]
             .map(|value| Argument::new(&value.to_le_bytes()));
