@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod cuda;
+pub mod hip;
 pub mod null;
 
 mod gpu;
@@ -56,6 +57,7 @@ struct Backend {
 
 static BACKENDS: &[Backend] = &[
     Backend { list: cuda::list, open: cuda::open },
+    Backend { list: hip::list, open: hip::open },
     Backend { list: cpu::list, open: cpu::open },
     Backend { list: null::list, open: null::open },
 ];
@@ -90,7 +92,7 @@ mod tests {
     #[test]
     fn an_unknown_device_is_answered_with_the_known_ones() {
         let error = open("cuda:9x", None).err().expect("there is no such device");
-        assert_eq!(error.to_string(), "unknown device `cuda:9x`; known: cuda, cpu, null");
+        assert_eq!(error.to_string(), "unknown device `cuda:9x`; known: cuda, hip, cpu, null");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::measure::{implausible, unusable};
 use crate::plan::{Group, Planned, Status};
 use crate::run::Observer;
 use crate::worker::{Failure, Reply, Request};
-use tilemark_core::Fault;
 use tilemark_core::generator::mix;
 use tilemark_core::record::{CaseResult, CodeReport, Outcome, Round, Timing, Verification};
+use tilemark_core::{Fault, Info};
 
 /// A case on its way to an outcome.
 struct Entrant<'p> {
@@ -51,7 +51,7 @@ impl Runner<'_> {
         for planned in &group.cases {
             entrants.push(self.prepare(planned)?);
         }
-        if !self.settings.verify_only {
+        if !self.verifies_only(&group.device) {
             self.rounds(&mut entrants, observer)?;
         }
         let mut results = Vec::with_capacity(entrants.len());
@@ -59,6 +59,12 @@ impl Runner<'_> {
             results.push(self.finish(group, entrant)?);
         }
         Ok(results)
+    }
+
+    /// Whether cases of this device end once their answer is right.
+    fn verifies_only(&self, device: &str) -> bool {
+        let times = |info: &Info| info.name != device || info.keeps_time();
+        self.settings.verify_only || !self.infos.iter().all(times)
     }
 
     fn prepare<'p>(&mut self, planned: &'p Planned) -> Result<Entrant<'p>, RunError> {
@@ -128,7 +134,7 @@ impl Runner<'_> {
         let start = self.clock.now();
         let outcome = match state {
             State::Ended(outcome) => outcome,
-            State::Running { verification, .. } if self.settings.verify_only => {
+            State::Running { verification, .. } if self.verifies_only(&group.device) => {
                 Outcome::Verified { verification }
             }
             State::Running { rounds, .. } => match self.ask(&planned.case, &Request::Finish) {
