@@ -170,7 +170,9 @@ fn run(arch: &str) -> Vec<CaseResult> {
     let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
     let plan = Cases::make(&suite, &CATALOG, &infos, &Selection::default());
     let launcher = launcher(arch);
+    let scratch = tempfile::tempdir().expect("there is a temporary folder");
     let settings = Settings {
+        scratch: scratch.path().to_owned(),
         method: suite.method.clone(),
         overrides: Overrides::default(),
         verify_only: false,
