@@ -50,9 +50,9 @@ const LONGEST_ROW: u64 = MOST_WARPS * 32 * VECTOR * 4;
 /// Threads a multiprocessor is to hold of the kernels that keep rows in registers: 64 registers each.
 const RESIDENT_THREADS: u64 = 1024;
 
-/// The same where a residual meets elements that are loaded one by one or converted by the pair,
-/// which takes up to 100 registers: with 1024 threads these spilled 8 to 12 bytes, with 768 up to 8.
-const RESIDENT_THREADS_SLOW: u64 = 640;
+/// The same where elements are loaded one by one, or a residual meets fp16, which takes up to 119
+/// registers: with 640 threads the backward pass spilled 8 bytes.
+const RESIDENT_THREADS_SLOW: u64 = 512;
 
 /// Blocks a multiprocessor holds at most.
 pub const MOST_BLOCKS: u64 = 32;
@@ -79,17 +79,23 @@ impl Rows {
         self.hidden.is_multiple_of(VECTOR)
     }
 
-    /// Warps of so many lanes that hold a row in registers, and vectors a thread.
-    fn in_registers(self, lanes: u64) -> (u64, u64) {
+    /// Warps that hold a row in registers, and vectors a thread.
+    fn in_registers(self) -> (u64, u64) {
         let vectors = if self.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
-        (self.hidden.div_ceil(lanes * VECTOR * vectors), vectors)
+        (self.hidden.div_ceil(32 * VECTOR * vectors), vectors)
     }
 
     /// Blocks of these warps that a multiprocessor is to hold.
-    fn resident_blocks(self, lanes: u64) -> u64 {
-        let is_slow = self.residual && (self.dtype == Dtype::F16 || !self.is_aligned());
-        let threads = if is_slow { RESIDENT_THREADS_SLOW } else { RESIDENT_THREADS };
-        (threads / (lanes * self.in_registers(lanes).0)).clamp(1, MOST_BLOCKS)
+    fn resident_blocks(self) -> u64 {
+        let block = 32 * self.in_registers().0;
+        let is_slow = !self.is_aligned() || (self.residual && self.dtype == Dtype::F16);
+        let blocks = if is_slow {
+            // To the nearest: one block of 288 threads would leave the multiprocessor half empty.
+            (RESIDENT_THREADS_SLOW + block / 2) / block
+        } else {
+            RESIDENT_THREADS / block
+        };
+        blocks.clamp(1, MOST_BLOCKS)
     }
 
     /// The macros of every kernel of rows, for rows of `warps` warps.
@@ -181,10 +187,8 @@ pub fn bulk_forward(problem: &Problem, info: &Info) -> Plan {
 /// The backward pass with rows in registers, then the sum of the weight's gradients.
 pub fn backward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch =
-        in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments(), info);
-    let resident = rows.resident_blocks(lanes(info)) * u64::from(info.units);
-    launch.grid[0] = resident.min(rows.rows) as u32;
+    let mut launch = in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments());
+    launch.grid[0] = (rows.resident_blocks() * u64::from(info.units)).min(rows.rows) as u32;
     with_weight_gradient(rows, launch)
 }
 
@@ -210,14 +214,11 @@ fn in_registers(
     arguments: Vec<Argument>,
     info: &Info,
 ) -> Launch {
-    let lanes = lanes(info);
-    let (warps, vectors) = rows.in_registers(lanes);
-    // What the bound on blocks means is NVIDIA's alone.
-    let blocks = if info.vendor == Vendor::Amd { 1 } else { rows.resident_blocks(lanes) };
+    let (warps, vectors) = rows.in_registers();
     let mut constants = rows.constants(warps, vectors);
     constants.extend([
         ("ALIGNED", i64::from(rows.is_aligned()).into()),
-        ("BLOCKS", (blocks as i64).into()),
+        ("BLOCKS", (rows.resident_blocks() as i64).into()),
     ]);
     Launch {
         source,
