@@ -36,6 +36,8 @@ pub enum Verb {
     Report(ReportArgs),
     /// Compile all device code, without a GPU, and show what the compilers made of it
     Build(BuildArgs),
+    /// Search the constants of kernels for the quickest at each problem, and write what is chosen
+    Tune(TuneArgs),
     /// Check whether this machine is fit to measure
     Doctor(DevicesArgs),
     /// Print shell completions
@@ -257,6 +259,31 @@ pub struct BuildArgs {
     /// One JSON object on stdout instead of tables
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct TuneArgs {
+    /// A suite's name, or the path of a TOML file
+    #[arg(default_value = "nightly")]
+    pub suite: String,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Write the winners into this file of choices, such as kernels/gemm/choices.toml; without it
+    /// they are only printed
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub out: Option<PathBuf>,
+    /// Write every sample of every variant here, a JSON object a problem on a line of its own
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    pub json: Option<PathBuf>,
+    /// Print what would be tried and touch no device; -d also takes an architecture, such as sm_90a
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Longest wait for one step of a variant, in seconds; past it the worker is killed
+    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = positive)]
+    pub timeout: f64,
+    /// Script of the null device
+    #[arg(long, value_name = "FILE")]
+    pub null_script: Option<PathBuf>,
 }
 
 #[derive(Args)]

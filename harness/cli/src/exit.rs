@@ -7,6 +7,7 @@ use tilemark_engine::device::OpenError;
 use tilemark_engine::plan::PlanError;
 use tilemark_engine::store::StoreError;
 use tilemark_engine::suite::SuiteError;
+use tilemark_engine::tune::FileError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +94,8 @@ pub fn of(error: &anyhow::Error) -> Exit {
         || error.is::<SuiteError>()
         || error.is::<UnknownName>()
         || error.is::<AxisError>()
-        || error.is::<OpenError>();
+        || error.is::<OpenError>()
+        || error.is::<FileError>();
     match error.downcast_ref::<StoreError>() {
         _ if usage => Exit::Usage,
         Some(StoreError::Io { .. } | StoreError::Parquet { .. } | StoreError::Busy { .. }) => {

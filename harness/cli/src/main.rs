@@ -14,6 +14,7 @@ mod cmd {
     pub mod report;
     pub mod run;
     pub mod shell;
+    pub mod tune;
     pub mod worker;
 }
 
@@ -42,6 +43,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
         Verb::Compare(args) => cmd::compare::run(&args),
         Verb::Report(args) => cmd::report::run(&args),
         Verb::Build(args) => cmd::build::run(&args),
+        Verb::Tune(args) => cmd::tune::run(&args),
         Verb::Doctor(args) => cmd::doctor::run(&args),
         Verb::Completions(args) => cmd::shell::completions(&args),
         Verb::Man => cmd::shell::man(),

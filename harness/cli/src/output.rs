@@ -13,6 +13,7 @@ use tilemark_core::summary::{Comparison, Evidence, Row, RunComparison, RunSummar
 use tilemark_core::units::significant;
 use tilemark_engine::plan::{Plan, Status};
 use tilemark_engine::run::Observer;
+use tilemark_engine::tune::{Search, Trial};
 
 /// Starts the log on stderr: warnings, or more with `-v`.
 pub fn start_log(verbose: u8) {
@@ -87,6 +88,19 @@ pub fn plan(plan: &Plan) {
         table.add_row([planned.case.id(), status]);
     }
     println!("{table}");
+}
+
+/// What a search found, in the form of the file of choices: the entry as data, all else as comments.
+pub fn trial(search: &Search, trial: &Trial, entry: Option<&str>) {
+    let (problem, device) = (search.group.problem.id(), &search.group.device);
+    println!("# {problem} on {device}: {} variants", search.group.cases.len());
+    for result in trial.left_out() {
+        let choice = result.case.variant.as_deref().unwrap_or_default();
+        let reason = result.outcome.reason().unwrap_or_default();
+        let first = reason.lines().next().unwrap_or_default();
+        println!("# left out, {}: {choice}: {first}", result.outcome.name());
+    }
+    println!("{}\n", entry.unwrap_or("# no variant is right"));
 }
 
 /// The table of a run: every case that had a chance, then one line for those that had none.
@@ -245,7 +259,7 @@ impl Observer for Progress {
     }
 
     fn turn(&mut self, case: &Case, round: u32, rounds: u32) {
-        let text = format!("{} {} {}/{rounds}", problem(case), case.implementation, round + 1);
+        let text = format!("{} {} {}/{rounds}", problem(case), case.label(), round + 1);
         self.bar.set_message(text);
     }
 

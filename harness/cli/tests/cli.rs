@@ -135,6 +135,9 @@ fn a_mistake_is_named_with_its_remedy() {
     check_mistake("list gem", 2, "unknown family `gem`");
     check_mistake("build --arch sm_1", 2, "no such architecture");
     check_mistake("build -b gem", 2, "unknown family `gem`");
+    check_mistake("tune -d null -b gemm", 2, "nothing to tune on null");
+    check_mistake("tune -d sm_90a -b gemm", 2, "unknown device `sm_90a`");
+    check_mistake("tune -d null --dry-run --out x", 2, "cannot be used with");
     check_mistake("run -d null --null-script nosuch.toml", 2, "no such file");
 }
 
@@ -173,6 +176,20 @@ fn a_dry_run_prints_the_plan_and_leaves_nothing() {
     let id = "gemm/f32/m=5,n=17,k=9,layout=nn/normal/42/cpu_naive@cpu";
     desk.tilemark(SMALL).arg("--dry-run").assert().success().stdout(contains(id));
     assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_dry_run_of_tuning_lists_the_variants_of_a_device_that_is_not_here() {
+    let command =
+        "tune --dry-run -d sm_90a -b gemm --dtype bf16 -m 64 -n 1024 -k 1024 -a layout=nt";
+    let assert = Desk::new().tilemark(command).assert().success();
+    let shown = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let variant = |kernel: &str| {
+        let of = |line: &&str| line.contains("sm90_wgmma[tile = {") && line.contains(kernel);
+        shown.lines().filter(of).filter(|line| line.trim_end().ends_with("ready")).count()
+    };
+    let counts = ["kernel = \"sm90_wgmma\"", "kernel = \"sm90_small_m\""].map(variant);
+    assert!(counts.iter().all(|count| *count > 1), "{counts:?} in\n{shown}");
 }
 
 /// Runs the small problems on the null device with one fault for our simple implementation.

@@ -32,7 +32,7 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let mut suite = catalog::suite(&args.suite)?;
     suite.method = method(args, &suite);
     let selection = selection(&args.selection);
-    let infos = devices(args, &suite)?;
+    let infos = devices(&args.selection.devices, &suite)?;
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
     if args.dry_run {
         output::plan(&plan);
@@ -74,7 +74,7 @@ fn carry_out(
     verify_only: bool,
 ) -> anyhow::Result<bool> {
     let cancel = cancel_on_ctrl_c()?;
-    let launcher = launcher(args)?;
+    let launcher = launcher(args.null_script.as_deref())?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let settings = Settings {
         method: suite.method.clone(),
@@ -147,7 +147,8 @@ fn header(args: &RunArgs, suite: &Suite, plan: &Plan, verify_only: bool) -> Run 
     }
 }
 
-fn now() -> String {
+/// The time, RFC 3339 in UTC.
+pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -166,7 +167,8 @@ fn method(args: &RunArgs, suite: &Suite) -> Method {
     method
 }
 
-fn selection(args: &SelectionArgs) -> Selection {
+/// The selection as the planner takes it.
+pub(super) fn selection(args: &SelectionArgs) -> Selection {
     let short = [("m", args.m), ("n", args.n), ("k", args.k)];
     let short = short.iter().filter_map(|(axis, n)| n.map(|n| AxisValues::single(axis, n)));
     Selection {
@@ -182,9 +184,9 @@ fn selection(args: &SelectionArgs) -> Selection {
 }
 
 /// The devices that were named; else all that are found and that the suite is meant for.
-fn devices(args: &RunArgs, suite: &Suite) -> anyhow::Result<Vec<Info>> {
-    if !args.selection.devices.is_empty() {
-        return args.selection.devices.iter().map(|name| Ok(device::info(name)?)).collect();
+pub(super) fn devices(names: &[String], suite: &Suite) -> anyhow::Result<Vec<Info>> {
+    if !names.is_empty() {
+        return names.iter().map(|name| Ok(device::info(name)?)).collect();
     }
     let found = device::list().into_iter().filter(|listing| listing.default);
     let mut infos: Vec<Info> = found.filter_map(|listing| listing.found.ok()).collect();
@@ -202,10 +204,11 @@ fn devices(args: &RunArgs, suite: &Suite) -> anyhow::Result<Vec<Info>> {
     Ok(infos)
 }
 
-fn launcher(args: &RunArgs) -> anyhow::Result<Launcher> {
+/// Workers of this program, which follow the script on the null device.
+pub(super) fn launcher(null_script: Option<&Path>) -> anyhow::Result<Launcher> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut arguments = vec!["worker".to_owned()];
-    if let Some(script) = &args.null_script {
+    if let Some(script) = null_script {
         if !script.is_file() {
             return Err(UsageError {
                 problem: format!("--null-script {}: no such file", script.display()),
@@ -218,7 +221,8 @@ fn launcher(args: &RunArgs) -> anyhow::Result<Launcher> {
     Ok(Launcher { program, arguments })
 }
 
-fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+/// A flag that Ctrl-C raises.
+pub(super) fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let cancel = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancel);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
