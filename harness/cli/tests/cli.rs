@@ -68,7 +68,7 @@ fn ids(run: &Path) -> Vec<String> {
 }
 
 /// Two small problems: quick, and with a rival.
-const SMALL: &str = "run -b gemm --dtype f32 -a m=[5,33] -n 17 -k 9 -a layout=nn";
+const SMALL: &str = "run -b gemm --dtype f32 -a m=[5,33] -n 17 -k 9 -a layout=nn -a scale=none";
 
 /// Our implementation that every test with a fault strikes.
 const OURS: &str = "cpu_naive";
@@ -173,7 +173,7 @@ fn a_shape_that_does_not_fit_is_an_outcome() {
 #[test]
 fn a_dry_run_prints_the_plan_and_leaves_nothing() {
     let desk = Desk::new();
-    let id = "gemm/f32/m=5,n=17,k=9,layout=nn/normal/42/cpu_naive@cpu";
+    let id = "gemm/f32/m=5,n=17,k=9,layout=nn,scale=none/normal/42/cpu_naive@cpu";
     desk.tilemark(SMALL).arg("--dry-run").assert().success().stdout(contains(id));
     assert!(!desk.path("runs").exists());
 }
