@@ -46,7 +46,7 @@ const COLUMNS: &[(&str, Column)] = &[
     ("rival_ratio_low", |c| evidence(c.rival(), |e| e.low)),
     ("rival_ratio_high", |c| evidence(c.rival(), |e| e.high)),
     ("against_verdict", |c| c.against().map_or("", |a| a.verdict.name()).to_owned()),
-    ("against_because", |c| c.against().and_then(because).unwrap_or_default()),
+    ("against_because", |c| c.against().and_then(overview::because).unwrap_or_default()),
     ("against_ratio", |c| evidence(c.against(), |e| e.ratio)),
     ("against_ratio_low", |c| evidence(c.against(), |e| e.low)),
     ("against_ratio_high", |c| evidence(c.against(), |e| e.high)),
@@ -102,10 +102,6 @@ fn evidence(
     figure: fn(&tilemark_core::summary::Evidence) -> f64,
 ) -> String {
     number(comparison.and_then(|c| c.evidence.as_ref()).map(figure))
-}
-
-fn because(comparison: &Comparison) -> Option<String> {
-    overview::because(&comparison.verdict)
 }
 
 fn error(cause: impl std::fmt::Display) -> Error {

@@ -58,7 +58,7 @@ fn comparison(facts: &Facts<'_>, against: &RunComparison) -> String {
             escape(&case.candidate),
             verdict(case),
             overview::ratio_text(case).unwrap_or_default(),
-            escape(&overview::because(&case.verdict).unwrap_or_default()),
+            escape(&overview::because(case).unwrap_or_default()),
         ));
     }
     text

@@ -148,11 +148,15 @@ pub(crate) fn counted(n: usize, what: &str) -> String {
 }
 
 /// What lies behind a verdict beyond its word, if anything does.
-pub(crate) fn because(verdict: &Verdict) -> Option<String> {
-    match verdict {
+pub(crate) fn because(comparison: &Comparison) -> Option<String> {
+    match &comparison.verdict {
         Verdict::Slower { cause } => Some(cause_text(*cause).to_owned()),
         Verdict::Incomparable { because } => Some(because.clone()),
         Verdict::Broken { outcome } => Some(format!("now {}", spoken(outcome))),
+        Verdict::Ambiguous => {
+            let visible = units::percent(comparison.evidence?.smallest_visible());
+            Some(format!("a difference from {visible} on would have been seen"))
+        }
         _ => None,
     }
 }

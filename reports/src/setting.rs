@@ -32,10 +32,7 @@ pub(crate) fn method(method: &Method) -> Vec<String> {
     vec![
         settling(method),
         caching(method),
-        format!(
-            "{} rounds: in each, all implementations of a problem take one turn, in random order.",
-            method.rounds
-        ),
+        turns(method),
         format!(
             "A turn ends once it has {} samples, {} of kernel time and a median known to ±{} \
              (95 % interval), or once more samples no longer change the noise; at the latest after \
@@ -53,6 +50,21 @@ pub(crate) fn method(method: &Method) -> Vec<String> {
          against a reference in f64 before and after the timing."
             .to_owned(),
     ]
+}
+
+fn turns(method: &Method) -> String {
+    let mut text = format!(
+        "{} rounds: in each, all implementations of a problem take one turn, in random order.",
+        method.rounds
+    );
+    if method.blocks > 1 {
+        let most = method.rounds * method.blocks;
+        text.push_str(&format!(
+            " Where they leave open how ours stands to the quickest rival, candidates and rivals \
+             take as many again, up to {most} in all."
+        ));
+    }
+    text
 }
 
 fn settling(method: &Method) -> String {

@@ -105,3 +105,14 @@ fn every_report_is_found_by_its_name() {
     }
     assert!(find("pdf").is_none());
 }
+
+#[test]
+fn the_page_says_what_the_harness_cost() {
+    let mut summary = fixture::run();
+    let first = &mut summary.rows[0].result;
+    first.wall_s = first.device_s + 2.0;
+    let most = format!("at most 2.00 s ({})", first.case.id());
+    let html = page(&summary);
+    assert!(html.contains("750 ms a case beside its device") && html.contains(&most));
+    assert!(!page(&fixture::only_failures()).contains("beside its device"));
+}

@@ -9,7 +9,9 @@ use std::path::Path;
 use tilemark_core::Case;
 use tilemark_core::family::Standing;
 use tilemark_core::record::{CaseResult, Outcome};
-use tilemark_core::summary::{Comparison, Evidence, Row, RunComparison, RunSummary, Speed};
+use tilemark_core::summary::{
+    Comparison, Evidence, Overhead, Row, RunComparison, RunSummary, Speed, Verdict,
+};
 use tilemark_core::units::significant;
 use tilemark_engine::plan::{Plan, Status};
 use tilemark_engine::run::Observer;
@@ -116,6 +118,10 @@ pub fn results(summary: &RunSummary) {
     for (reason, count) in unsupported(summary) {
         println!("{count} cases unsupported: {reason}");
     }
+    if let Some(overhead) = summary.overhead() {
+        let Overhead { median, most, case } = overhead;
+        eprintln!("the harness took {median} a case beside its device, at most {most}: {case}");
+    }
 }
 
 fn unsupported(summary: &RunSummary) -> BTreeMap<&str, usize> {
@@ -180,10 +186,20 @@ fn failure(outcome: &Outcome) -> Cell {
 fn rival(row: &Row) -> (String, String) {
     match (&row.rival, row.result.standing) {
         (Some(Comparison { evidence: Some(evidence), verdict, .. }), _) => {
-            (format!("{}×", significant(evidence.ratio)), verdict.name().to_owned())
+            (format!("{}×", significant(evidence.ratio)), said(verdict, evidence))
         }
         (_, Standing::Rival) => ("rival".to_owned(), String::new()),
         _ => ("–".to_owned(), String::new()),
+    }
+}
+
+/// A verdict's word; where it is open, with what could have been told.
+fn said(verdict: &Verdict, evidence: &Evidence) -> String {
+    match verdict {
+        Verdict::Ambiguous => {
+            format!("ambiguous (sees ±{} %)", significant(100.0 * evidence.smallest_visible()))
+        }
+        other => other.name().to_owned(),
     }
 }
 
@@ -215,12 +231,14 @@ pub fn comparison(comparison: &RunComparison) {
 }
 
 fn verdict(case: &Comparison) -> String {
-    use tilemark_core::summary::Verdict;
-    match &case.verdict {
-        Verdict::Slower { cause } => format!("slower ({})", format!("{cause:?}").to_lowercase()),
-        Verdict::Incomparable { because } => format!("incomparable: {because}"),
-        Verdict::Broken { outcome } => format!("broken: {outcome}"),
-        other => other.name().to_owned(),
+    match (&case.verdict, &case.evidence) {
+        (Verdict::Slower { cause }, _) => {
+            format!("slower ({})", format!("{cause:?}").to_lowercase())
+        }
+        (Verdict::Incomparable { because }, _) => format!("incomparable: {because}"),
+        (Verdict::Broken { outcome }, _) => format!("broken: {outcome}"),
+        (other, Some(evidence)) => said(other, evidence),
+        (other, None) => other.name().to_owned(),
     }
 }
 

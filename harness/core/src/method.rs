@@ -18,6 +18,10 @@ pub struct Method {
     pub launching: Launching,
     /// Rounds in which the implementations of a problem take turns.
     pub rounds: u32,
+    /// Most blocks of that many rounds: while ours cannot be told from the quickest rival, another
+    /// one follows. Records from before there were blocks have one.
+    #[serde(default = "one")]
+    pub blocks: u32,
     /// Least number of samples of one round.
     pub min_samples: u32,
     /// Most samples of one round.
@@ -68,13 +72,15 @@ pub enum Launching {
 }
 
 impl Method {
-    /// The default: seven rounds, each long enough for a stable median.
+    /// The default: seven rounds, or 14 or 21 where they leave it open who is quicker, each long
+    /// enough for a stable median.
     pub fn standard() -> Self {
         Method {
             regime: Regime::Settled,
             cache: Cache::Cold,
             launching: Launching::Stream,
             rounds: 7,
+            blocks: 3,
             min_samples: 20,
             max_samples: 10_000,
             min_time_s: 0.5,
@@ -99,5 +105,22 @@ impl Method {
             settle_max_s: 0.1,
             ..Method::standard()
         }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_from_before_there_were_blocks_has_one() {
+        let mut old = serde_json::to_value(Method::standard()).unwrap();
+        old.as_object_mut().unwrap().remove("blocks");
+        let read: Method = serde_json::from_value(old).unwrap();
+        assert_eq!(read, Method { blocks: 1, ..Method::standard() });
     }
 }

@@ -24,6 +24,17 @@ pub struct RunSummary {
     pub against: Option<RunComparison>,
 }
 
+/// What the harness spent on cases beside the time on the device: inputs, truth, verdicts, talk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overhead {
+    /// The median over cases.
+    pub median: Seconds,
+    /// The most that a case took.
+    pub most: Seconds,
+    /// Id of that case.
+    pub case: String,
+}
+
 /// One case.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -174,6 +185,31 @@ pub struct Evidence {
     pub coverage: f64,
 }
 
+impl RunSummary {
+    /// What the harness spent beside the device's time; none where nothing was timed.
+    pub fn overhead(&self) -> Option<Overhead> {
+        let timed =
+            self.rows.iter().map(|row| &row.result).filter(|r| r.outcome.timing().is_some());
+        let mut spent: Vec<(f64, &CaseResult)> =
+            timed.map(|result| (result.wall_s - result.device_s, result)).collect();
+        spent.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (most, result) = spent.last()?;
+        Some(Overhead {
+            median: Seconds(spent[spent.len() / 2].0),
+            most: Seconds(*most),
+            case: result.case.id(),
+        })
+    }
+}
+
+impl Evidence {
+    /// The smallest difference of ln(time) that could have been seen: one whose interval, as wide
+    /// as this one, would have lain beyond the margin.
+    pub fn smallest_visible(&self) -> f64 {
+        self.margin + (self.high / self.low).ln() / 2.0
+    }
+}
+
 impl Verdict {
     /// The word for it in tables and filters.
     pub fn name(&self) -> &'static str {
@@ -190,5 +226,25 @@ impl Verdict {
             Verdict::Missing => "missing",
             Verdict::New => "new",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_visible_difference_lies_half_an_interval_beyond_the_margin() {
+        let ends = [0.98f64, 1.02];
+        let evidence = Evidence {
+            ratio: 1.0,
+            low: ends[0],
+            high: ends[1],
+            margin: 0.03,
+            rounds: 21,
+            coverage: 0.97,
+        };
+        let half = (ends[1] / ends[0]).ln() / 2.0;
+        assert!((evidence.smallest_visible() - 0.03 - half).abs() < 1e-15);
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Pure functions of records: nothing here can start a measurement, read a file or see a clock.
 
+pub mod beside;
 pub mod difference;
 pub mod noise;
 pub mod series;

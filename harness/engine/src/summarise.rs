@@ -2,7 +2,8 @@
 //!
 //! A pure function of a record, run whenever one is read; nothing it finds is ever stored.
 
-use crate::compare::difference::{Difference, Direction, LEAST_MARGIN, LEVEL};
+use crate::compare::beside::Beside;
+use crate::compare::difference::{Direction, LEVEL};
 use crate::measure::{rounds, stats};
 use std::collections::HashMap;
 use tilemark_core::family::Standing;
@@ -64,14 +65,10 @@ fn fastest_rivals(results: &[CaseResult]) -> HashMap<(&Problem, &str), (&CaseRes
     fastest
 }
 
-/// How a case stands to a rival that took turns with it. The margin is what no one cares about or
-/// what the pairs of rounds scatter, whichever is more.
+/// How a case stands to a rival that took turns with it.
 fn beside(result: &CaseResult, rival: &CaseResult) -> Option<Comparison> {
-    let (candidate, baseline) = (result.outcome.timing()?, rival.outcome.timing()?);
-    let (candidate, baseline) = (rounds::medians(candidate), rounds::medians(baseline));
-    let (difference, spread) = Difference::paired(&candidate, &baseline)?;
-    let margin = spread.max(LEAST_MARGIN);
-    let verdict = match difference.direction(margin) {
+    let beside = Beside::of(result.outcome.timing()?, rival.outcome.timing()?)?;
+    let verdict = match beside.direction() {
         Direction::Faster => Verdict::Faster,
         Direction::Same => Verdict::Same,
         // Next to each other in one run, nothing but the implementations differs.
@@ -82,7 +79,7 @@ fn beside(result: &CaseResult, rival: &CaseResult) -> Option<Comparison> {
         candidate: result.case.id(),
         baseline: rival.case.id(),
         verdict,
-        evidence: Some(difference.evidence(margin)),
+        evidence: Some(beside.difference.evidence(beside.margin)),
     })
 }
 

@@ -61,6 +61,6 @@ fn line(case: &Comparison) -> String {
         spoken(verdict.name()),
         overview::ratio_text(case).unwrap_or_default(),
         margin.unwrap_or_default(),
-        escape(&overview::because(verdict).unwrap_or_default()),
+        escape(&overview::because(case).unwrap_or_default()),
     )
 }

@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::overview::{self, Overview, counts_text};
 use crate::setting;
 use tilemark_core::record::Run;
-use tilemark_core::summary::RunSummary;
+use tilemark_core::summary::{Overhead, RunSummary};
 use tilemark_core::units;
 
 /// Which run this is and what it amounts to.
@@ -53,7 +53,7 @@ pub(super) fn setting(summary: &RunSummary) -> String {
          <div class=\"card\">\n<h3>Method <code>{}</code></h3>\n<ol>\n{steps}</ol>\n</div>\n\
          <div class=\"card\">\n<h3>Run</h3>\n{}</div>\n{devices}</div>\n</section>\n",
         escape(&run.method_id),
-        definitions(&run_facts(run)),
+        definitions(&run_facts(summary)),
     )
 }
 
@@ -101,13 +101,18 @@ fn tile(class: &str, figure: &str, what: &str, detail: &str) -> String {
     )
 }
 
-fn run_facts(run: &Run) -> Vec<(String, String)> {
+fn run_facts(summary: &RunSummary) -> Vec<(String, String)> {
+    let run = &summary.run;
     let mut facts = vec![
         ("id".to_owned(), run.id.clone()),
         ("command".to_owned(), run.argv.join(" ")),
         ("program".to_owned(), format!("tilemark {}", run.version)),
         ("plan".to_owned(), format!("{} ({} cases)", run.plan_id, run.expected_cases)),
     ];
+    if let Some(Overhead { median, most, case }) = summary.overhead() {
+        let text = format!("{median} a case beside its device, at most {most} ({case})");
+        facts.push(("the harness took".to_owned(), text));
+    }
     if !run.tags.is_empty() {
         facts.push(("tags".to_owned(), run.tags.join(", ")));
     }

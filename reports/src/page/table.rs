@@ -4,7 +4,7 @@ use super::escape;
 use crate::facts::{self, CeilingShare, Facts, Rate};
 use crate::overview::{self, Class, counted, spoken};
 use tilemark_core::record::Outcome;
-use tilemark_core::summary::{Comparison, Row};
+use tilemark_core::summary::{Comparison, Row, Verdict};
 use tilemark_core::units;
 
 /// A reason of up to this length stands in the table; a longer one unfolds.
@@ -153,14 +153,26 @@ fn error(row: &Row) -> String {
 fn ratio(facts: &Facts<'_>, rival: &Comparison) -> String {
     let verdict = &rival.verdict;
     let text = format!(
-        "{}<small><span class=\"mark-{}\">{} {}</span></small><small>{}</small>",
+        "{}<small><span class=\"mark-{}\">{} {}</span></small>{}<small>{}</small>",
         overview::ratio_text(rival).unwrap_or_default(),
         verdict.name(),
         overview::mark(verdict),
         spoken(verdict.name()),
+        visible(rival),
         escape(facts.baseline_name(rival))
     );
     number(rival.evidence.map(|evidence| evidence.ratio), Some(text))
+}
+
+/// What could have been told, where the verdict is open.
+fn visible(rival: &Comparison) -> String {
+    match (&rival.verdict, rival.evidence) {
+        (Verdict::Ambiguous, Some(evidence)) => {
+            let (visible, rounds) = (evidence.smallest_visible(), evidence.rounds);
+            format!("<small>sees ±{} in {rounds} rounds</small>", units::percent(visible))
+        }
+        _ => String::new(),
+    }
 }
 
 /// A cell with a number; without one it is empty and sorts last.

@@ -2,12 +2,14 @@
 //! order, then each is checked again.
 
 use super::{RunError, Runner};
+use crate::compare::beside::wants_another_block;
 use crate::measure::{implausible, unusable};
 use crate::plan::{Group, Planned, Status};
 use crate::run::Observer;
 use crate::worker::{Failure, Reply, Request};
+use tilemark_core::family::Standing;
 use tilemark_core::generator::mix;
-use tilemark_core::record::{CaseResult, CodeReport, Outcome, Round, Timing, Verification};
+use tilemark_core::record::{CaseResult, CodeReport, Outcome, Timing, Verification};
 use tilemark_core::{Fault, Info};
 
 /// A case on its way to an outcome.
@@ -21,7 +23,7 @@ struct Entrant<'p> {
 
 enum State {
     /// Its answer was right; these rounds are behind it.
-    Running { verification: Verification, rounds: Vec<Round> },
+    Running { verification: Verification, timing: Timing },
     /// It has its outcome.
     Ended(Outcome),
 }
@@ -87,7 +89,7 @@ impl Runner<'_> {
                 match self.ask(&planned.case, &request) {
                     Ok(Reply::Ready { verification, code: compiled }) => {
                         code = compiled;
-                        State::Running { verification, rounds: Vec::new() }
+                        State::Running { verification, timing: Timing { rounds: Vec::new() } }
                     }
                     other => State::Ended(outcome(other)),
                 }
@@ -98,23 +100,35 @@ impl Runner<'_> {
         Ok(Entrant { planned, state, code, wall_s, device_s: 0.0 })
     }
 
+    /// Blocks of rounds, until it is clear how ours stands to the rivals or the method's limit is
+    /// reached. In the later ones the rungs rest: they are told from no one.
     fn rounds(
         &mut self,
         entrants: &mut [Entrant<'_>],
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let rounds = self.settings.method.rounds;
-        for index in 0..rounds {
-            for (order, at) in shuffled(entrants.len(), index).into_iter().enumerate() {
-                let entrant = &mut entrants[at];
-                if matches!(entrant.state, State::Running { .. }) {
-                    observer.turn(&entrant.planned.case, index, rounds);
-                    self.turn(entrant, index, order as u32);
-                    self.check_cancelled()?;
+        let method = self.settings.method.clone();
+        let mut done = 0;
+        loop {
+            let end = done + method.rounds;
+            for index in done..end {
+                for (order, at) in shuffled(entrants.len(), index).into_iter().enumerate() {
+                    let entrant = &mut entrants[at];
+                    let rests = done > 0 && entrant.planned.standing == Standing::Rung;
+                    if matches!(entrant.state, State::Running { .. }) && !rests {
+                        observer.turn(&entrant.planned.case, index, end);
+                        self.turn(entrant, index, order as u32);
+                        self.check_cancelled()?;
+                    }
                 }
             }
+            done = end;
+            let candidates = timings(entrants, Standing::Candidate);
+            let rivals = timings(entrants, Standing::Rival);
+            if !wants_another_block(&method, done, &candidates, &rivals) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn turn(&mut self, entrant: &mut Entrant<'_>, index: u32, order: u32) {
@@ -124,7 +138,9 @@ impl Runner<'_> {
         entrant.wall_s += elapsed;
         entrant.device_s += elapsed;
         match (reply, &mut entrant.state) {
-            (Ok(Reply::Round { round }), State::Running { rounds, .. }) => rounds.push(round),
+            (Ok(Reply::Round { round }), State::Running { timing, .. }) => {
+                timing.rounds.push(round);
+            }
             (other, state) => *state = State::Ended(outcome(other)),
         }
     }
@@ -137,10 +153,8 @@ impl Runner<'_> {
             State::Running { verification, .. } if self.verifies_only(&group.device) => {
                 Outcome::Verified { verification }
             }
-            State::Running { rounds, .. } => match self.ask(&planned.case, &Request::Finish) {
-                Ok(Reply::Finished { verification }) => {
-                    self.judge(group, verification, Timing { rounds })
-                }
+            State::Running { timing, .. } => match self.ask(&planned.case, &Request::Finish) {
+                Ok(Reply::Finished { verification }) => self.judge(group, verification, timing),
                 other => outcome(other),
             },
         };
@@ -172,6 +186,17 @@ impl Runner<'_> {
         }
         Outcome::Measured { verification, timing }
     }
+}
+
+/// The times so far of those of a standing that are still running.
+fn timings<'e>(entrants: &'e [Entrant<'_>], standing: Standing) -> Vec<&'e Timing> {
+    let those = entrants.iter().filter(|entrant| entrant.planned.standing == standing);
+    those
+        .filter_map(|entrant| match &entrant.state {
+            State::Running { timing, .. } => Some(timing),
+            State::Ended(_) => None,
+        })
+        .collect()
 }
 
 fn worth_retrying(outcome: &Outcome) -> bool {
