@@ -139,6 +139,5 @@ void attention_gfx950_flash(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v
         state.weigh(scores, weights, scale, key, seen, key + KEYS > all_see);
         multiply_tiles(state.out, values, here + v_place, weights);
     }
-    s_waitcnt_vmcnt<0>();
     state.store(o, lse, first, n, d);
 }

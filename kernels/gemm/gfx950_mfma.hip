@@ -182,7 +182,6 @@ void gemm_gfx950_mfma(const ELEMENT* a, long long a_pitch, const ELEMENT* b, lon
         multiply_quadrant(sums[1][0], a_second, b_first);
     }
     if (!follows) s_barrier();
-    s_waitcnt_vmcnt<0>();
 #pragma unroll
     for (int i = 0; i < 2 * M_TILES; i++)
 #pragma unroll

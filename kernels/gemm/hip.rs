@@ -5,7 +5,7 @@
 use super::operands::{Matrix, Operands};
 use super::sm90::Copies;
 use crate::tile::{self, AMD, distance, needs_31_bits, needs_amd, tensor};
-use tilemark_core::launch::{Header, Launch, Plan, Source, Step};
+use tilemark_core::launch::{Argument, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Dtype, Info, Problem};
 
 static GFX942: Source = Source {
@@ -135,6 +135,6 @@ fn mfma(
     copies.plan
 }
 
-fn pointer_and_pitch(matrix: Matrix) -> [tilemark_core::launch::Argument; 2] {
+fn pointer_and_pitch(matrix: Matrix) -> [Argument; 2] {
     [tensor(matrix.tensor), distance(matrix.pitch())]
 }

@@ -1,7 +1,7 @@
 // What gemm's kernels for AMD's matrix cores share: which tile a block takes, how an operand's tile lies in LDS, the products of a
 // wave, and the epilogue. Knows no order of loads and waits.
 // A slice of K is 128 bytes of every row of an operand, so that a tile in LDS is (rows, 128) bytes whatever the element, K contiguous.
-// Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16; Fp16, float), B_K_MAJOR (0), SCALES (0; 1 per tensor, 2 per row and column),
+// Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16; Fp16), B_K_MAJOR (0), SCALES (0; 1 per tensor, 2 per row and column),
 // TILE_M, TILE_N (256), WAVES_M (2), WAVES_N (4): a wave makes (TILE_M / WAVES_M, TILE_N / WAVES_N) of C.
 #pragma once
 #include "tile/tile.h"
@@ -57,13 +57,7 @@ template <class T> DEVICE void multiply(Sum4& d, Vector16 a, Vector16 b) {
     }
 }
 
-// Four consecutive elements of C, of which `count` lie inside; WIDE: the address is a multiple of their size.
-DEVICE void store_four(float* to, Sum4 x, int count, bool wide) {
-    if (wide && count >= 4) *reinterpret_cast<Sum4*>(to) = x;
-    else
-        for (int i = 0; i < 4; i++)
-            if (i < count) to[i] = x[i];
-}
+// Four consecutive elements of C, of which `count` lie inside; `wide`: the address is a multiple of their size.
 template <class T> DEVICE void store_four(T* to, Sum4 x, int count, bool wide) {
     Vector<u32, 2> pairs = {cvt_rn_x2<T>(x[0], x[1]), cvt_rn_x2<T>(x[2], x[3])};
     if (wide && count >= 4) *reinterpret_cast<Vector<u32, 2>*>(to) = pairs;

@@ -79,15 +79,15 @@ impl Rows {
         self.hidden.is_multiple_of(VECTOR)
     }
 
-    /// Warps that hold a row in registers, and vectors a thread.
-    fn in_registers(self) -> (u64, u64) {
+    /// Warps of so many lanes that hold a row in registers, and vectors a thread.
+    fn in_registers(self, lanes: u64) -> (u64, u64) {
         let vectors = if self.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
-        (self.hidden.div_ceil(32 * VECTOR * vectors), vectors)
+        (self.hidden.div_ceil(lanes * VECTOR * vectors), vectors)
     }
 
     /// Blocks of these warps that a multiprocessor is to hold.
-    fn resident_blocks(self) -> u64 {
-        let block = 32 * self.in_registers().0;
+    fn resident_blocks(self, lanes: u64) -> u64 {
+        let block = lanes * self.in_registers(lanes).0;
         let is_slow = !self.is_aligned() || (self.residual && self.dtype == Dtype::F16);
         let blocks = if is_slow {
             // To the nearest: one block of 288 threads would leave the multiprocessor half empty.
@@ -187,8 +187,10 @@ pub fn bulk_forward(problem: &Problem, info: &Info) -> Plan {
 /// The backward pass with rows in registers, then the sum of the weight's gradients.
 pub fn backward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch = in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments());
-    launch.grid[0] = (rows.resident_blocks() * u64::from(info.units)).min(rows.rows) as u32;
+    let mut launch =
+        in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments(), info);
+    let resident = rows.resident_blocks(lanes(info)) * u64::from(info.units);
+    launch.grid[0] = resident.min(rows.rows) as u32;
     with_weight_gradient(rows, launch)
 }
 
@@ -214,11 +216,14 @@ fn in_registers(
     arguments: Vec<Argument>,
     info: &Info,
 ) -> Launch {
-    let (warps, vectors) = rows.in_registers();
+    let lanes = lanes(info);
+    let (warps, vectors) = rows.in_registers(lanes);
+    // What the bound on blocks means is NVIDIA's alone.
+    let blocks = if info.vendor == Vendor::Amd { 1 } else { rows.resident_blocks(lanes) };
     let mut constants = rows.constants(warps, vectors);
     constants.extend([
         ("ALIGNED", i64::from(rows.is_aligned()).into()),
-        ("BLOCKS", (rows.resident_blocks() as i64).into()),
+        ("BLOCKS", (blocks as i64).into()),
     ]);
     Launch {
         source,

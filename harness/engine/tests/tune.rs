@@ -138,7 +138,6 @@ fn carry_out(script: &str, cancel: &AtomicBool) -> Result<Trial, RunError> {
         overrides: Overrides::default(),
         verify_only: false,
         timeout: Duration::from_secs(2),
-        scratch: scratch.path().to_owned(),
         retries: 0,
     };
     let stages = Stages::new(settings);
