@@ -12,7 +12,8 @@ using u64 = unsigned long long;
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
 #define __align__(bytes) __attribute__((aligned(bytes)))
-#define __launch_bounds__(threads) __attribute__((amdgpu_flat_work_group_size(threads, threads)))
+// How many blocks a unit should hold is left to the compiler.
+#define __launch_bounds__(threads, ...) __attribute__((amdgpu_flat_work_group_size(threads, threads)))
 #define DEVICE __device__ inline __attribute__((always_inline))
 
 // Threads that execute together: a wave.
