@@ -1,8 +1,8 @@
 //! AMD's kernels on the interpreter: each implementation that is device code for gfx942 or gfx950
 //! compiles without a spill, and passes the gate on its family's small shapes.
 //!
-//! Where no clang with AMD's backend is found, and `TILEMARK_HIP_CLANG` names none, nothing is
-//! compiled and these tests say so. It must not know any family.
+//! Where no clang with AMD's backend is found, and `TILEMARK_HIP_CLANG` names none, there is nothing
+//! to run and these tests pass; `scripts/test` installs one. It must not know any family.
 
 use crate::FAMILIES;
 use crate::testing::{Trial, device};
@@ -24,15 +24,27 @@ const ARCHS: [&str; 2] = ["gfx942", "gfx950"];
 const MOST_WORK: [Flops; 2] = [Flops(80_000_000), Flops(6_000_000)];
 
 #[test]
-fn every_kernel_for_amd_agrees_with_the_truth() {
+fn every_kernel_for_gfx942_agrees_with_the_truth() {
+    check_agrees_on("gfx942");
+}
+
+#[test]
+fn every_kernel_for_gfx950_agrees_with_the_truth() {
+    check_agrees_on("gfx950");
+}
+
+fn check_agrees_on(arch: &str) {
     let mut checked = 0;
-    for_each_small_plan(|trial, name, arch, plan| {
+    for_each_small_plan(|trial, name, of, plan| {
+        if of != arch {
+            return;
+        }
         for order in [Order::InTurn, Order::Seeded(1)] {
             assert_eq!(verdict(trial, plan, arch, order), Ok(()), "`{name}` on {arch}");
         }
         checked += 1;
     });
-    assert!(checked > 100, "only {checked} plans");
+    assert!(checked > 50, "only {checked} plans");
 }
 
 /// Calls for every small shape of every family, in every dtype, with the plans of each device.
@@ -119,14 +131,10 @@ pub fn outputs(
 
 /// Whether AMD's code can be compiled here; if the environment names a compiler, it must be.
 pub fn compiler() -> bool {
-    match &Compilers::here().amd {
-        Ok(_) => true,
-        Err(absent) => {
-            assert!(std::env::var_os("TILEMARK_HIP_CLANG").is_none(), "{absent}");
-            eprintln!("nothing is compiled for AMD: {absent}");
-            false
-        }
-    }
+    let found = Compilers::here().amd.is_ok();
+    let named = std::env::var_os("TILEMARK_HIP_CLANG").is_some();
+    assert!(found || !named, "TILEMARK_HIP_CLANG names no clang");
+    found
 }
 
 /// The launch's code, which must not spill.
