@@ -20,6 +20,7 @@ static FLASH: Source = Source {
 };
 static FLASH_HEADERS: &[Header] = &[
     Header { name: "attention/softmax.h", text: include_str!("softmax.h") },
+    Header { name: "attention/sm90_stream.h", text: include_str!("sm90_stream.h") },
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,

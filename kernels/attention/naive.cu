@@ -24,7 +24,7 @@ constexpr int COLUMNS = (D + THREADS - 1) / THREADS;     // of O that a thread s
 
 // In powers of two; -inf beyond the visible keys.
 DEVICE float score_key(const float* query, const ELEMENT* k, int key, int visible, float scale) {
-    if (key >= visible) return -INFINITY;
+    if (key >= visible) return -INFINITE;
     float sum = 0;
     for (int c = 0; c < D; c++) sum += query[c] * cvt_f32(k[(long long)key * D + c]);
     return sum * scale;
@@ -39,7 +39,7 @@ void attention_naive(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v, ELEME
     k += head * nk * D;
     v += head * nk * D;
     for (int c = thread; c < D; c += THREADS) query[c] = cvt_f32(q[row * D + c]);
-    float max = -INFINITY, sum = 0, column[COLUMNS] = {};
+    float max = -INFINITE, sum = 0, column[COLUMNS] = {};
     for (int first = 0; first < visible; first += THREADS) {
         __syncthreads();
         score[thread] = score_key(query, k, first + thread, visible, scale);

@@ -19,145 +19,12 @@
 //   q, o: dims (d, N, B H), box (64, 64, 1); k, v: dims (d, Nk, B Hk), box (64, TILE_N, 1)
 // Arguments: q, k, v, o maps; LSE; B H; H / Hk; N; Nk; scale log2(e); heads a band of the tile order.
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
-// Macros (default): ELEMENT (Bf16; Fp16), D (128; 64, 256), TILE_N (128), CONSUMERS (2; 3), STAGES (2), CAUSAL (0);
-//   and SLACK of softmax.h.
+// Macros: those of sm90_stream.h and of softmax.h.
 #include "attention/softmax.h"
+#include "attention/sm90_stream.h"
 
-#ifndef ELEMENT
-#define ELEMENT Bf16
-#endif
-#ifndef D
-#define D 128
-#endif
-#ifndef TILE_N
-#define TILE_N 128
-#endif
-#ifndef CONSUMERS
-#define CONSUMERS 2
-#endif
-#ifndef STAGES
-#define STAGES 2
-#endif
-#ifndef CAUSAL
-#define CAUSAL 0
-#endif
-
-constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
-constexpr int PANELS = D / 64;                           // 128-byte columns that a tile is laid out in
-constexpr int O_PANELS = PANELS < 2 ? PANELS : 2;        // of a warpgroup's O that leave at once
-constexpr u32 Q_PANEL = 64 * 128, KV_PANEL = TILE_N * 128;
-constexpr u32 Q_BYTES = PANELS * Q_PANEL, KV_BYTES = PANELS * KV_PANEL;    // a warpgroup's queries; a block of keys or values
 constexpr int SCORES = TILE_N / 2, OUTPUTS = D / 2;      // a thread's accumulators for 64 rows
 constexpr int STEPS = TILE_N / 16;                       // wgmma steps of P V
-
-static_assert(8 * (2 * CONSUMERS + 4 * STAGES) + 16 * CONSUMERS <= 256, "barriers and tiles have 256 bytes");
-
-struct Shape { int heads, group, n, nk, band; float scale; };
-
-// Shared memory by address: queries, output, keys, values, barriers, tiles. What belongs to a warpgroup goes by its index.
-struct Shared {
-    u32 base;
-    DEVICE u32 q(u32 consumer) const { return base + consumer * Q_BYTES; }
-    DEVICE u32 o(u32 consumer) const { return q(CONSUMERS) + consumer * O_PANELS * Q_PANEL; }
-    DEVICE u32 k(u32 stage) const { return o(CONSUMERS) + stage * KV_BYTES; }
-    DEVICE u32 v(u32 stage) const { return k(STAGES + stage); }
-    DEVICE u32 barrier(u32 i) const { return k(2 * STAGES) + 8 * i; }
-    DEVICE u32 k_full(u32 stage) const { return barrier(stage); }
-    DEVICE u32 k_empty(u32 stage) const { return barrier(STAGES + stage); }
-    DEVICE u32 v_full(u32 stage) const { return barrier(2 * STAGES + stage); }
-    DEVICE u32 v_empty(u32 stage) const { return barrier(3 * STAGES + stage); }
-    DEVICE u32 q_full(u32 consumer) const { return barrier(4 * STAGES + consumer); }
-    DEVICE u32 q_empty(u32 consumer) const { return q_full(CONSUMERS + consumer); }
-    DEVICE u32 tile(u32 consumer) const { return q_full(2 * CONSUMERS) + 16 * consumer; }
-};
-
-// How many keys query `row` sees; they are the first ones.
-DEVICE int visible_keys(Shape s, int row) { return CAUSAL ? min_int(s.nk, row + 1 + s.nk - s.n) : s.nk; }
-
-// Tiles: within a band of heads, whose keys and values L2 can hold, the longest first.
-
-// Its first query, and how many blocks of keys it reads: at least one, wholly masked where it sees none. No blocks: no tile.
-struct Tile { int head, row, blocks; };
-
-constexpr Tile NO_TILE{0, 0, 0};
-
-// How many blocks of keys are read for a query, or for the last one if there is none so late.
-DEVICE int blocks_seen(Shape s, int row) {
-    int keys = visible_keys(s, min_int(row, s.n - 1));
-    return keys > 0 ? (keys + TILE_N - 1) / TILE_N : 1;
-}
-
-DEVICE int tile_rows(Shape s) { return ceil_div(s.n, TILE_M); }
-
-DEVICE Tile tile_at(Shape s, int index) {
-    TilePlace place = tile_in_bands(index, s.heads, tile_rows(s), s.band);
-    int row = (tile_rows(s) - 1 - place.column) * TILE_M;
-    return {place.row, row, blocks_seen(s, row + TILE_M - 1)};
-}
-
-__device__ u32 tiles_drawn;
-
-// The next tile of nobody yet. Each block draws until it gets none, so `tiles` draws a launch, the last of which wraps to 0.
-DEVICE int draw_tile(int tiles) { return atomicInc(&tiles_drawn, tiles - 1) + gridDim.x; }
-
-// Producer.
-
-struct Producer {
-    Shared shared;
-    Shape shape;
-    Ring<1> queries;
-    Ring<STAGES> keys, values;
-
-    // Tells a consumer which tile is next, and brings in its queries if there is one.
-    DEVICE void pass_tile(const TensorMap& q_map, u32 consumer, Tile tile) const {
-        u32 full = shared.q_full(consumer), to = shared.q(consumer), slot = shared.tile(consumer);
-        mbarrier_try_wait_parity(shared.q_empty(consumer), queries.phase ^ 1);
-        st_shared(slot, tile.head);
-        st_shared(slot + 4, tile.row);
-        st_shared(slot + 8, tile.blocks);
-        mbarrier_arrive_expect_tx(full, tile.blocks ? Q_BYTES : 0);
-        for (int panel = 0; panel < PANELS && tile.blocks; panel++)
-            cp_async_bulk_tensor_3d(to + panel * Q_PANEL, q_map, full, panel * 64, tile.row + consumer * 64, tile.head);
-    }
-
-    DEVICE void fetch_block(const TensorMap& map, Ring<STAGES>& ring, u32 to, u32 full, u32 empty, int block, int head) const {
-        mbarrier_try_wait_parity(empty, ring.phase ^ 1);
-        mbarrier_arrive_expect_tx(full, KV_BYTES);
-#pragma unroll
-        for (int panel = 0; panel < PANELS; panel++)
-            cp_async_bulk_tensor_3d(to + panel * KV_PANEL, map, full, panel * 64, block * TILE_N, head);
-        ring.advance();
-    }
-    DEVICE void fetch_keys(const TensorMap& map, int block, int head) {
-        u32 stage = keys.stage;
-        fetch_block(map, keys, shared.k(stage), shared.k_full(stage), shared.k_empty(stage), block, head);
-    }
-    DEVICE void fetch_values(const TensorMap& map, int block, int head) {
-        u32 stage = values.stage;
-        fetch_block(map, values, shared.v(stage), shared.v_full(stage), shared.v_empty(stage), block, head);
-    }
-
-    // Keys go one block ahead of values, as the consumers use them; those of a tile's first block find room before its queries do.
-    DEVICE void run(const TensorMap& q_map, const TensorMap& k_map, const TensorMap& v_map) {
-        int tiles = tile_rows(shape) * shape.heads, index = blockIdx.x;
-        while (index < tiles) {
-            Tile tile = tile_at(shape, index);
-            int head = tile.head / shape.group;
-            index = draw_tile(tiles);                    // arrives while this tile is streamed
-            fetch_keys(k_map, tile.blocks - 1, head);
-            for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass_tile(q_map, consumer, tile);
-            queries.advance();
-#pragma unroll 1
-            for (int block = tile.blocks - 1; block >= 0; block--) {
-                if (block > 0) fetch_keys(k_map, block - 1, head);
-                fetch_values(v_map, block, head);
-            }
-        }
-        for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass_tile(q_map, consumer, NO_TILE);
-    }
-};
-
-// Consumer.
 
 // A thread's part of what a warpgroup computes: scores, O, weights, and its rows' sums.
 struct Sums {
@@ -271,9 +138,9 @@ DEVICE void Consumer::store(float (&o)[OUTPUTS], const Rows& rows, Tile done) co
 #pragma unroll
     for (int h = 0; h < 2; h++) {
         float sum = sum_across<4>(rows.sum[h]);
-        bool sees = rows.max[h] > -INFINITY;
+        bool sees = rows.max[h] > -INFINITE;
         factor[h] = sees ? rcp_approx(sum) : 0;
-        float exponent = sees ? rows.max[h] * shape.scale + lg2_approx(sum) : -INFINITY;
+        float exponent = sees ? rows.max[h] * shape.scale + lg2_approx(sum) : -INFINITE;
         if (lane % 4 == 0 && mine + 8 * h < shape.n) lse[(long long)done.head * shape.n + mine + 8 * h] = exponent * 0.693147181f;
     }
     scale_rows(o, factor);

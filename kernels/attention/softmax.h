@@ -12,7 +12,7 @@
 // Of a thread's two rows: the largest score, near enough, and the sum of its own exponentials.
 struct Rows { float max[2], sum[2]; };
 
-constexpr Rows NO_ROWS{{-INFINITY, -INFINITY}, {0, 0}};
+constexpr Rows NO_ROWS{{-INFINITE, -INFINITE}, {0, 0}};
 
 DEVICE float quad_max(float x) {
     x = fmaxf(x, __shfl_xor_sync(~0u, x, 1));
@@ -23,7 +23,7 @@ DEVICE float quad_max(float x) {
 template <int N> DEVICE void mask(float (&s)[N], const int (&visible)[2]) {
 #pragma unroll
     for (int i = 0; i < N; i++)
-        if (8 * (i / 4) + i % 2 >= visible[i / 2 % 2]) s[i] = -INFINITY;
+        if (8 * (i / 4) + i % 2 >= visible[i / 2 % 2]) s[i] = -INFINITE;
 }
 
 template <int N> DEVICE void row_max(const float (&s)[N], float (&max)[2]) {
@@ -47,7 +47,7 @@ template <int N> DEVICE bool raise_max(const float (&s)[N], Rows& rows, float (&
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             max[h] = fmaxf(max[h], rows.max[h]);
-            shrink[h] = max[h] == -INFINITY ? 1 : ex2_approx((rows.max[h] - max[h]) * scale);
+            shrink[h] = max[h] == -INFINITE ? 1 : ex2_approx((rows.max[h] - max[h]) * scale);
             rows.sum[h] *= shrink[h];
             rows.max[h] = max[h];
         }
@@ -59,7 +59,7 @@ template <int N> DEVICE bool raise_max(const float (&s)[N], Rows& rows, float (&
 template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale) {
     float offset[2];
 #pragma unroll
-    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITY ? 0 : rows.max[h] * scale;
+    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITE ? 0 : rows.max[h] * scale;
 #pragma unroll
     for (int i = 0; i < N; i++) {
         s[i] = ex2_approx(fmaf(s[i], scale, -offset[i / 2 % 2]));

@@ -8,6 +8,9 @@
 #include "tile/vendor/cuda.h"
 #endif
 
+// NVRTC has neither INFINITY nor a builtin for it.
+constexpr float INFINITE = __builtin_bit_cast(float, 0x7f800000);
+
 DEVICE int ceil_div(int a, int b) { return (a + b - 1) / b; }
 DEVICE int min_int(int a, int b) { return a < b ? a : b; }
 
