@@ -141,7 +141,7 @@ impl Tile {
     /// The best that was measured on an H200; README.md has the figures.
     fn of(d: usize) -> Self {
         match d {
-            0..=64 => Tile { head: 64, keys: 128, consumers: 3, stages: 2 },
+            0..=64 => Tile { head: 64, keys: 128, consumers: 3, stages: 3 },
             65..=128 => Tile { head: 128, keys: 128, consumers: 2, stages: 2 },
             _ => Tile { head: 256, keys: 64, consumers: 2, stages: 2 },
         }
