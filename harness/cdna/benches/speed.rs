@@ -1,4 +1,5 @@
 //! Wave-instructions a second on vector code, and the time of a matrix instruction; one wave on one core.
+#![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use std::hint::black_box;
 

@@ -1,5 +1,9 @@
 //! Interprets the assembly that clang emits for gfx942 and gfx950, and reports the faults that hardware hides.
 //! Depends on nothing else of Tilemark: text and buffers in, buffers and a report out.
+#![allow(
+    missing_docs,
+    reason = "most public names are the architecture's own, and its manuals say what they are"
+)]
 
 pub mod kernel;
 pub mod launch;

@@ -1,4 +1,5 @@
 //! Every class of vector and scalar arithmetic against the host, on random bits.
+#![allow(clippy::unwrap_used, reason = "clippy sees only the tests themselves, not their helpers")]
 
 mod common;
 

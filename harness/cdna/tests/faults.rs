@@ -1,4 +1,5 @@
 //! Each fault has a kernel that commits it and a check that it is named; each has a control that is right and passes.
+#![allow(clippy::unwrap_used, reason = "clippy sees only the tests themselves, not their helpers")]
 
 mod common;
 

@@ -1,8 +1,10 @@
 //! A kernel through the C face alone, as a backend would call it.
+#![allow(unsafe_code, reason = "the C functions are called as C would call them")]
+#![allow(clippy::unwrap_used, reason = "clippy sees only the tests themselves, not their helpers")]
 
 mod common;
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::ptr::{null, null_mut};
 
 use tilemark_cdna::hip::exports::*;
@@ -69,6 +71,8 @@ fn a_gemm_runs_through_the_c_functions() {
         assert_eq!(hipFree(addresses[0]), 0);
         assert_eq!(launch(function), 700);
         assert_eq!(hipGetLastError(), 700);
+        let fault = CStr::from_ptr(hipGetErrorString(700)).to_string_lossy();
+        assert!(fault.contains("gemm") && fault.contains("wave"), "{fault}");
         assert_eq!(hipModuleUnload(module), 0);
     }
     let got: Vec<f64> = common::floats(&result).into_iter().map(f64::from).collect();

@@ -1,4 +1,5 @@
 //! What clang makes of the test kernels gives the right answer in every order of waves, on both architectures.
+#![allow(clippy::unwrap_used, reason = "clippy sees only the tests themselves, not their helpers")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A sample of deletions from GEMM and attention is noticed; `tilemark-cdna mutate` tries them all.
+#![allow(clippy::unwrap_used, reason = "clippy sees only the tests themselves, not their helpers")]
 
 mod common;
 

@@ -6,6 +6,7 @@
 pub mod exports;
 
 use std::collections::HashMap;
+use std::ffi::{CStr, CString};
 
 use crate::arch::Arch;
 use crate::kernel::{Kernel, LoadError, Module};
@@ -31,7 +32,7 @@ pub enum Status {
 }
 
 /// Code, name and meaning of every status.
-const STATUSES: &[(Status, &std::ffi::CStr, &std::ffi::CStr)] = &[
+const STATUSES: &[(Status, &CStr, &CStr)] = &[
     (Status::Success, c"hipSuccess", c"no error"),
     (Status::InvalidValue, c"hipErrorInvalidValue", c"invalid argument"),
     (Status::OutOfMemory, c"hipErrorOutOfMemory", c"out of memory"),
@@ -56,7 +57,7 @@ const STATUSES: &[(Status, &std::ffi::CStr, &std::ffi::CStr)] = &[
 
 impl Status {
     /// Name and meaning of a code.
-    pub fn describe(code: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
+    pub fn describe(code: i32) -> (&'static CStr, &'static CStr) {
         let known = STATUSES.iter().find(|(status, ..)| *status as i32 == code);
         known.map_or((c"hipErrorUnknown", c"unknown error"), |(_, name, meaning)| (name, meaning))
     }
@@ -72,6 +73,8 @@ pub struct Runtime {
     /// Module and kernel name of each function handle.
     functions: HashMap<usize, (usize, String)>,
     next_handle: usize,
+    /// The last fault in full, which no status can tell.
+    fault: Option<(Status, &'static CStr)>,
 }
 
 impl Runtime {
@@ -82,6 +85,7 @@ impl Runtime {
             modules: HashMap::new(),
             functions: HashMap::new(),
             next_handle: 0,
+            fault: None,
         }
     }
 
@@ -145,7 +149,7 @@ impl Runtime {
         module.kernel(name).ok_or(Status::InvalidHandle)
     }
 
-    /// Launches a kernel on packed arguments. A fault is told in full on stderr, since a status cannot.
+    /// Launches a kernel on packed arguments. A fault is told in full on stderr, and to whoever asks for the text of its status.
     pub fn launch(&mut self, function: usize, grid: Grid, arguments: &[u8]) -> Outcome<()> {
         let (module, name) = self.functions.get(&function).ok_or(Status::InvalidHandle)?;
         let kernel = self
@@ -156,9 +160,26 @@ impl Runtime {
         let outcome = launch(kernel, &mut self.memory, grid, arguments, &Options::default());
         outcome.map(drop).map_err(|error| {
             report(&error);
-            status_of(&error)
+            let status = status_of(&error);
+            self.fault = Some((status, keep(&error.to_string())));
+            status
         })
     }
+
+    /// Name and meaning of a code; the meaning of the last fault's is that fault.
+    pub fn describe(&self, code: i32) -> (&'static CStr, &'static CStr) {
+        let (name, meaning) = Status::describe(code);
+        match self.fault {
+            Some((status, fault)) if status as i32 == code => (name, fault),
+            _ => (name, meaning),
+        }
+    }
+}
+
+/// Text that lives as long as the process, as C expects of the text of an error. A process rarely has more than one fault.
+fn keep(text: &str) -> &'static CStr {
+    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+    Box::leak(text.into_boxed_c_str())
 }
 
 /// What MI300X has is more than a host has; the interpreter offers this much.
