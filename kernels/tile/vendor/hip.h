@@ -230,7 +230,8 @@ DEVICE Vector<u32, 4> ds_read_b128(u32 address, int offset) {
 
 // Until at most N copies and loads of this wave are under way, in the order of their issue.
 template <int N> DEVICE void s_waitcnt_vmcnt() { asm volatile("s_waitcnt vmcnt(%0)" ::"n"(N) : "memory"); }
-template <int N> DEVICE void s_waitcnt_lgkmcnt() { asm volatile("s_waitcnt lgkmcnt(%0)" ::"n"(N) : "memory"); }
+// The counter holds 15 at most; to wait until that many are left is to wait a little longer than asked.
+template <int N> DEVICE void s_waitcnt_lgkmcnt() { asm volatile("s_waitcnt lgkmcnt(%0)" ::"n"(N < 15 ? N : 15) : "memory"); }
 
 template <class V> DEVICE void pin(V& v) { asm volatile("" : "+v"(v)); }
 

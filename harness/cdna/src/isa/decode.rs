@@ -395,12 +395,21 @@ fn wait(text: &str) -> Result<Wait, String> {
     for part in split_outside(&text.replace(['&', ','], " "), ' ') {
         let (counter, value) = part.trim_end_matches(')').split_once('(').unwrap_or((part, ""));
         let value = integer(value).ok_or_else(|| format!("counter {part} has no value"))? as u32;
+        let most = match counter {
+            "vmcnt" => 63,
+            "lgkmcnt" => 15,
+            "expcnt" => 7,
+            _ => return Err(format!("unknown counter {counter}")),
+        };
+        if value > most {
+            // The assembler refuses it too, but only what runs on hardware is assembled.
+            return Err(format!("counter {counter} holds at most {most}, not {value}"));
+        }
         match counter {
             "vmcnt" => wait.vector = Some(value),
             "lgkmcnt" => wait.scalar_and_lds = Some(value),
             // Nothing here counts exports.
-            "expcnt" => {}
-            _ => return Err(format!("unknown counter {counter}")),
+            _ => {}
         }
     }
     Ok(wait)
@@ -430,6 +439,7 @@ mod tests {
         check_error("v_add_f32_e32 v0, v1, v2, v3", "operand 4 is not understood");
         check_error("s_swappc_b64 s[0:1], s[2:3]", "unknown instruction s_swappc_b64");
         check_error("s_waitcnt loadcnt(0)", "unknown counter loadcnt");
+        check_error("s_waitcnt lgkmcnt(16)", "counter lgkmcnt holds at most 15, not 16");
     }
 
     #[test]
