@@ -18,6 +18,7 @@
 
 mod cpu;
 mod cpu_flash;
+mod cuda;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ static ABOUT: About = About {
     cpu_rivals: "none: no crate offers it, and composed of products it would time five of the `gemm` crate's",
 };
 
-static IMPLEMENTATIONS: [Implementation; 2] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -57,6 +58,20 @@ static IMPLEMENTATIONS: [Implementation; 2] = [
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu_flash::flash),
+    },
+    Implementation {
+        name: "cuda_naive",
+        idea: "the formula, a warp for each row of a gradient",
+        standing: Standing::Rung,
+        supports: cuda::any_nvidia,
+        code: Code::Steps(cuda::naive),
+    },
+    Implementation {
+        name: "sm90_flash",
+        idea: "tiles of keys in turn; two warpgroups recompute weights, a third adds dQ in memory",
+        standing: Standing::Candidate,
+        supports: cuda::hopper,
+        code: Code::Steps(cuda::flash),
     },
 ];
 

@@ -3,6 +3,7 @@
 use super::{AttentionBackward, DK, DO, DQ, DV, K, LSE, O, Q, V};
 use crate::attention::Attention;
 use crate::testing::{Trial, check_agrees};
+use crate::tests::on_host;
 use tilemark_core::family::Arithmetic;
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
@@ -20,7 +21,7 @@ const CROOKED: [&str; 9] = [
 
 #[test]
 fn every_implementation_agrees_with_the_truth() {
-    for implementation in AttentionBackward.implementations() {
+    for implementation in on_host(&AttentionBackward) {
         check_agrees(&AttentionBackward, implementation, &CROOKED);
     }
 }
@@ -86,7 +87,7 @@ fn a_causal_query_ignores_later_keys() {
     for tensor in [K, V] {
         later[tensor][51 * 8..].fill(3.0);
     }
-    for implementation in AttentionBackward.implementations() {
+    for implementation in on_host(&AttentionBackward) {
         let whole = trial.run(implementation, &trial.inputs());
         let other = trial.run(implementation, &later);
         assert_eq!(whole[0][..21 * 8], other[0][..21 * 8], "`{}`", implementation.name);
@@ -106,7 +107,7 @@ fn queries_that_see_nothing_give_nothing() {
     }
     let truth = trial.truth(Arithmetic::Exact);
     assert_eq!(truth[0][..4 * 2], [0.0; 8]);
-    for implementation in AttentionBackward.implementations() {
+    for implementation in on_host(&AttentionBackward) {
         let outputs = trial.run(implementation, &blind);
         assert_eq!(trial.judge(&outputs), Ok(()), "`{}`", implementation.name);
     }
@@ -122,7 +123,7 @@ fn grouped_gradients_are_sums_of_those_of_repeated_keys() {
         let repeated = inputs[tensor].chunks_exact(keys * d);
         inputs[tensor] = repeated.flat_map(|head| [head, head].concat()).collect();
     }
-    for implementation in AttentionBackward.implementations() {
+    for implementation in on_host(&AttentionBackward) {
         let repeated = full.run(implementation, &inputs);
         let found = grouped.run(implementation, &grouped.inputs());
         assert_eq!(found[0].len(), repeated[0].len());

@@ -95,6 +95,11 @@ DEVICE void st_global_cs(void* address, Vector16 v) {
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");
 }
 
+// Adds four floats to 16 aligned bytes, in L2.
+DEVICE void red_global_add(float* address, float a, float b, float c, float d) {
+    asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(address), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
+}
+
 // Shared memory and clusters.
 
 DEVICE u32 cvta_shared(const void* pointer) { return u32(__cvta_generic_to_shared(pointer)); }
@@ -135,6 +140,14 @@ DEVICE bool elect_sync() {
     asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}" : "=r"(elected));
     return elected;
 }
+
+DEVICE void ld_shared(u32 address, float& a, float& b) {
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(a), "=f"(b) : "r"(address) : "memory");
+}
+DEVICE void ld_shared(u32 address, int& a, int& b) {
+    asm volatile("ld.shared.v2.s32 {%0, %1}, [%2];" : "=r"(a), "=r"(b) : "r"(address) : "memory");
+}
+DEVICE void st_shared(u32 address, int a, int b) { asm volatile("st.shared.v2.s32 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b) : "memory"); }
 
 // Makes this thread's ordinary shared-memory writes visible to copies and wgmma; a barrier must follow.
 DEVICE void fence_proxy_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
@@ -235,6 +248,10 @@ DEVICE void ldmatrix_x4_trans(u32 (&r)[4], u32 row_address) {
 }
 DEVICE void stmatrix_x4(u32 row_address, u32 a, u32 b, u32 c, u32 d) {
     asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};"
+                 ::"r"(row_address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+}
+DEVICE void stmatrix_x4_trans(u32 row_address, u32 a, u32 b, u32 c, u32 d) {
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};"
                  ::"r"(row_address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
 }
 
