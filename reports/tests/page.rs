@@ -116,3 +116,10 @@ fn the_page_says_what_the_harness_cost() {
     assert!(html.contains("750 ms a case beside its device") && html.contains(&most));
     assert!(!page(&fixture::only_failures()).contains("beside its device"));
 }
+
+#[test]
+fn a_column_of_devices_is_shown_where_there_are_several() {
+    let (one, two) = (page(&fixture::one_case()), page(&fixture::run()));
+    assert!(one.contains("<table id=\"cases\" class=\"one-device\">") && one.contains("on cpu."));
+    assert!(two.contains("<table id=\"cases\">"));
+}

@@ -38,14 +38,25 @@ pub(super) fn section(facts: &Facts<'_>) -> String {
         .collect();
     let rows: String =
         facts.summary.rows.iter().enumerate().map(|(idx, row)| line(facts, idx, row)).collect();
+    let (class, place) = match one_device(facts) {
+        Some(device) => (" class=\"one-device\"", format!(" on {}", escape(device))),
+        None => ("", String::new()),
+    };
     format!(
         "<section id=\"results\">\n<h2>Results</h2>\n<div id=\"filters\" hidden></div>\n\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of all cases\">\n\
-         <table id=\"cases\">\n<caption>{n_cases}. Medians with their 95 % interval; {CONVENTION} \
+         <table id=\"cases\"{class}>\n<caption>{n_cases}{place}. Medians with their 95 % interval; {CONVENTION} \
          Under \"best rival\" stands its \
          time over that of the case: above 1 the case is faster.</caption>\n\
          <thead><tr>{headers}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
+}
+
+/// The device of all cases, where they have one: a column of it would say nothing.
+fn one_device<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let mut devices = facts.summary.rows.iter().map(|row| row.result.case.device.as_str());
+    let first = devices.next()?;
+    devices.all(|device| device == first).then_some(first)
 }
 
 const CONVENTION: &str = "throughput is FLOP/s by the family's convention, or bytes per second of \
