@@ -169,13 +169,14 @@ impl Built {
             Err(fault) => return vec![fault.to_string()],
         };
         let mut faults = Vec::new();
+        let admitted = admitted_spill_bytes(self.program.source);
         for entry in &self.program.entries {
             match compiled.kernels.iter().find(|kernel| kernel.name == *entry) {
                 None => faults.push(format!("launches `{entry}`, which is not in the source")),
-                Some(kernel) if kernel.spilled_bytes > 0 => {
+                Some(kernel) if kernel.spilled_bytes > admitted => {
                     faults.push(format!("`{entry}` spills {} bytes", kernel.spilled_bytes));
                 }
-                Some(kernel) if kernel.stack_bytes > 0 => {
+                Some(kernel) if kernel.stack_bytes > admitted => {
                     let bytes = kernel.stack_bytes;
                     faults.push(format!("`{entry}` keeps {bytes} bytes on the stack"));
                 }
@@ -185,6 +186,15 @@ impl Built {
         faults.extend(compiled.warnings.iter().cloned());
         faults
     }
+}
+
+/// How an admission of spills starts in a source; the number of bytes and the reason follow.
+const ADMISSION: &str = "// Spills: at most ";
+
+/// What a source admits that a thread of it spills, for a reason that the same line gives.
+fn admitted_spill_bytes(source: &Source) -> u32 {
+    let admission = source.text.lines().find_map(|line| line.strip_prefix(ADMISSION));
+    admission.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
 /// Programs in the order in which they were met, and where each stands.
@@ -271,4 +281,16 @@ fn shapes(
         shapes.push(shape);
     }
     Ok(shapes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_may_admit_spills_with_a_reason() {
+        let admitted = |text| admitted_spill_bytes(&Source { path: "x.cu", text, headers: &[] });
+        assert_eq!(admitted("// A kernel.\n// Spills: at most 108 bytes, because.\n"), 108);
+        assert_eq!(admitted("// A kernel that spills at most 108 bytes.\n"), 0);
+    }
 }
