@@ -164,6 +164,9 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
     if there.is_empty() { vec![places[0].join(NVRTC_NAMES[0])] } else { there }
 }
 
+/// ROCm's own clang and not hipRTC, which is the same compiler: hipRTC puts HIP's definitions before
+/// a source, with which ours of the same names would clash, and gives no assembly, in which the
+/// compiler's report stands.
 fn amd() -> Vec<Candidate> {
     if let Some(command) = variable("TILEMARK_HIP_CLANG") {
         return vec![(command, Compiler::clang)];
