@@ -35,6 +35,7 @@ impl Dtype {
     }
 
     /// Bytes of one element.
+    #[inline]
     pub fn size(self) -> u64 {
         match self {
             Dtype::F32 => 4,
@@ -44,6 +45,7 @@ impl Dtype {
     }
 
     /// The nearest representable value, ties to even.
+    #[inline]
     pub fn round(self, value: f32) -> f32 {
         match self {
             Dtype::F32 => value,
@@ -84,6 +86,7 @@ impl Dtype {
     ///
     /// # Panics
     /// If `bytes` ends before that element does.
+    #[inline]
     pub fn decode(self, bytes: &[u8], index: usize) -> f32 {
         match self {
             Dtype::F32 => {

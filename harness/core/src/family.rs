@@ -356,6 +356,7 @@ impl Operand {
     }
 
     /// The element at a flat index.
+    #[inline]
     pub fn at(&self, index: usize) -> f64 {
         f64::from(match self.stored.get(index) {
             Some(value) => *value,
@@ -364,6 +365,7 @@ impl Operand {
     }
 
     /// The element at a flat index, as drawn and rounded to the dtype.
+    #[inline]
     pub fn draw(&self, index: u64) -> f32 {
         self.dtype.round(self.mean + self.deviation * self.stream.at(index))
     }
@@ -371,6 +373,7 @@ impl Operand {
 
 impl Readout<'_> {
     /// The element at a flat index.
+    #[inline]
     pub fn at(&self, index: usize) -> f64 {
         f64::from(self.dtype.decode(self.bytes, index))
     }
@@ -378,6 +381,7 @@ impl Readout<'_> {
 
 impl Arithmetic {
     /// Rounds an intermediate that a kernel of this dtype would store in it.
+    #[inline]
     pub fn stored(self, dtype: Dtype, value: f64) -> f64 {
         match self {
             Arithmetic::Exact => value,
@@ -386,6 +390,7 @@ impl Arithmetic {
     }
 
     /// One step of an accumulation.
+    #[inline]
     pub fn fused(self, sum: f64, a: f64, b: f64) -> f64 {
         match self {
             Arithmetic::Exact => sum + a * b,
@@ -395,6 +400,7 @@ impl Arithmetic {
     }
 
     /// Rounds the result of one operation to the accumulator's precision.
+    #[inline]
     pub fn accumulated(self, value: f64) -> f64 {
         match self {
             Arithmetic::Exact => value,

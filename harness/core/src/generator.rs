@@ -19,6 +19,7 @@ impl Stream {
     }
 
     /// The element at `index`, of unit variance where the distribution is normal or uniform.
+    #[inline]
     pub fn at(&self, index: u64) -> f32 {
         let bits = self.bits(index);
         match self.distribution {
@@ -35,12 +36,14 @@ impl Stream {
     }
 
     /// 64 random bits for `index`.
+    #[inline]
     pub fn bits(&self, index: u64) -> u64 {
         mix(self.key ^ index.wrapping_mul(GOLDEN))
     }
 
     /// The sum of eight uniform 16-bit words (Irwin–Hall), centred and scaled: within ±4.9, with
     /// excess kurtosis −0.15. The sum is an exact integer, so one rounding makes the value.
+    #[inline]
     fn normal(&self, index: u64) -> f32 {
         let first = self.bits(index);
         let second = mix(first);
@@ -56,12 +59,14 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const NORMAL_SCALE: f32 = 1.868_812_4e-5;
 
 /// 24 bits centred on zero, times √12: exact until the one multiplication.
+#[inline]
 fn uniform(bits: u64) -> f32 {
     let centred = (bits >> 40) as i64 * 2 + 1 - (1 << 24);
     centred as f32 * (3.464_101_6 / (1u64 << 25) as f32)
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014), a bijection of 64 bits.
+#[inline]
 pub fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(GOLDEN);
     let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
