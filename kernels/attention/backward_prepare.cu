@@ -22,7 +22,7 @@ constexpr int THREADS = 256, QUERIES = 8192 / HEAD, LANES = HEAD / 8;
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void attention_backward_prepare(const ELEMENT* o, const ELEMENT* d_o, const float* lse, float* statistics, float* d_q_sums, u32* taken, int queries, int head) {
-    const float LOG2_E = 1.4426950408889634f, INFINITE = __int_as_float(0x7f800000);
+    const float LOG2_E = 1.4426950408889634f;
     long long tile = (long long)blockIdx.y * gridDim.x + blockIdx.x;
     int lane = threadIdx.x % LANES;
     if (tile == 0 && threadIdx.x == 0) *taken = 0;

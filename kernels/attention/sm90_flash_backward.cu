@@ -206,7 +206,7 @@ struct Keys {
         first += thread / 32 * 16 + thread % 32 / 4 - thread % 4 * 2;
 #pragma unroll
         for (int i = 0; i < QUERIES / 2; i++)
-            if (i / 4 * 8 + i % 2 < first + i / 2 % 2 * 8) s[i] = __int_as_float(0xff800000);
+            if (i / 4 * 8 + i % 2 < first + i / 2 % 2 * 8) s[i] = -INFINITE;
     }
 
     // dP to dS, and both P and dS into the form of first operands, in the registers that they had.
