@@ -201,12 +201,17 @@ struct Keys {
         }
     }
 
-    // Hides what is not seen: `first` is the first query that sees the first of the warpgroup's keys, less the tile's first query.
-    DEVICE void mask(float (&s)[QUERIES / 2], int first) const {
+    // Hides what is not seen in an operand (64 keys, QUERIES): `first` is the first query that sees the first of the warpgroup's keys, less
+    // the tile's first query. The bits go, since what is hidden may have overflowed.
+    DEVICE void mask(u32 (&operand)[CHUNKS][4], int first) const {
         first += thread / 32 * 16 + thread % 32 / 4 - thread % 4 * 2;
 #pragma unroll
-        for (int i = 0; i < QUERIES / 2; i++)
-            if (i / 4 * 8 + i % 2 < first + i / 2 % 2 * 8) s[i] = -INFINITE;
+        for (int c = 0; c < CHUNKS; c++)
+#pragma unroll
+            for (int j = 0; j < 4; j++) {
+                int query = c * 16 + j / 2 * 8 - j % 2 * 8;
+                operand[c][j] &= (query < first ? 0 : 0xffff) | (query + 1 < first ? 0 : 0xffff0000);
+            }
     }
 
     // dP to dS, and both P and dS into the form of first operands, in the registers that they had.
@@ -252,7 +257,6 @@ struct Keys {
         multiply_rows(d_p, shared.v(tile.stage) + rows, shared.d_o(stage));
         wgmma_wait_group<1>();
         wgmma_pin(s);
-        if (CAUSAL && first > -64) mask(s, first);
         weigh(s, scale);
         wgmma_pin(s);
         // Needed before dS is stored; here its branch also keeps the exponentials above the next wait, under the product dP.
@@ -260,6 +264,10 @@ struct Keys {
         wgmma_wait_group<0>();
         wgmma_pin(d_p);
         differentiate(s, d_p, p_operand, d_s_operand);
+        if (CAUSAL && first > -64) {
+            mask(p_operand, first);
+            mask(d_s_operand, first);
+        }
         add_products(d_v, p_operand, shared.d_o(stage), accumulate);
         hand_over(d_s_operand);
         add_products(d_k, d_s_operand, shared.q(stage), accumulate);
