@@ -218,3 +218,34 @@ fn for_chunks(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilemark_core::Dtype;
+    use tilemark_core::device::Vendor;
+
+    /// Sets of one tensor of `bytes` beside a cache and a memory of so many.
+    fn sets(bytes: u64, cache_bytes: u64, memory_bytes: u64, vendor: Vendor, cache: Cache) -> u32 {
+        let mut info = crate::device::info("null").unwrap();
+        info.vendor = vendor;
+        info.last_level_cache = Bytes(cache_bytes);
+        info.memory = Bytes(memory_bytes);
+        let elements = (bytes - 2 * GUARD) / 4;
+        rotation_sets(&[Tensor::output("y", &[elements], Dtype::F32, 1)], &info, cache)
+    }
+
+    #[test]
+    fn sets_reach_three_times_the_cache_within_an_eighth_of_the_memory() {
+        let (kib, mib, gib) = (1 << 10, 1 << 20, 1 << 30);
+        let gpu = |bytes, memory| sets(bytes, 50 * mib, memory, Vendor::Nvidia, Cache::Cold);
+        assert_eq!(gpu(50 * mib, 80 * gib), 3);
+        assert_eq!(gpu(40 * mib, 80 * gib), 4, "150 MiB are three and three quarters of them");
+        assert_eq!(gpu(200 * mib, 80 * gib), 1);
+        assert_eq!(gpu(kib, 80 * gib), MOST_SETS as u32);
+        assert_eq!(gpu(50 * mib, 800 * mib), 2, "an eighth is 100 MiB");
+        assert_eq!(gpu(50 * mib, 100 * mib), 1);
+        assert_eq!(sets(mib, 50 * mib, gib, Vendor::Nvidia, Cache::Hot), 1);
+        assert_eq!(sets(mib, 50 * mib, gib, Vendor::Cpu, Cache::Cold), 1);
+    }
+}

@@ -161,3 +161,15 @@ fn a_write_beside_a_tensor_is_rejected() {
         assert_eq!(bench.verdict(), Some(Rejection::GuardOverwritten));
     }
 }
+
+#[test]
+fn the_bounds_are_twice_the_references_errors_and_the_floors() {
+    let mut bench = Bench::new();
+    let Bench { device, problem, placed, truth } = &mut bench;
+    let overrides = Overrides::default();
+    let verdict = verify(device, &SumOfSquares, problem, placed, 0, truth, &overrides).unwrap();
+    let check = &verdict.0.outputs[0];
+    assert!(check.reference_relative_error > 0.0 && check.reference_max_error > 0.0);
+    assert_eq!(check.relative_bound, 2.0 * check.reference_relative_error + 1e-6);
+    assert_eq!(check.max_bound, 2.0 * check.reference_max_error + 1e-4);
+}

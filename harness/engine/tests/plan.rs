@@ -62,6 +62,19 @@ fn an_axis_flag_replaces_the_suites_values_and_says_nothing_twice() {
 }
 
 #[test]
+fn what_is_skipped_is_left_out_of_what_is_selected() {
+    let plan = plan(&Selection { skip: vec!["riv*".into()], ..honest() }).unwrap();
+    assert!(ids(&plan).len() == 2 && ids(&plan).iter().all(|id| id.contains("/honest@")));
+}
+
+#[test]
+fn a_problem_that_two_entries_name_is_planned_once() {
+    let twice = format!("{SUITE}[[entry]]\nfamily = \"sum_of_squares\"\nshapes = \"smoke\"\n");
+    let plan = plan_on(&twice, cpu(), &honest()).unwrap();
+    assert_eq!(plan.groups.len(), 2);
+}
+
+#[test]
 fn a_glob_with_a_slash_selects_case_ids() {
     let only = vec!["*/rows=131,*/honest@*".into()];
     let plan = plan(&Selection { only, ..Selection::default() }).unwrap();
@@ -116,7 +129,7 @@ fn an_empty_selection_is_an_error() {
     let message = error(&Selection { only, ..Selection::default() });
     assert_eq!(
         message,
-        "the selection is empty: suite `test` has 18 cases, none of which matches --only 'cuda*' \
+        "the selection is empty: suite `test` has 22 cases, none of which matches --only 'cuda*' \
          -d cpu"
     );
 }

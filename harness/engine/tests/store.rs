@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tilemark_core::family::Standing;
 use tilemark_core::method::Method;
 use tilemark_core::record::{
-    CaseResult, FORMAT, Line, Outcome, Round, Run, Samples, Stop, Timing, Verification, WorkDone,
+    CaseResult, Environment, FORMAT, Line, Outcome, Round, Run, Samples, Stop, Timing,
+    Verification, WorkDone,
 };
 use tilemark_core::{Bytes, Case, Flops};
 use tilemark_engine::store::{self, RECORD, StoreError, Writer};
@@ -73,6 +74,13 @@ fn measured() -> Outcome {
     }
 }
 
+fn environment(driver: &str) -> Environment {
+    let mut device = tilemark_engine::device::info("null").expect("there is always a null device");
+    device.driver = Some(driver.to_owned());
+    let host = tilemark_engine::host::host();
+    Environment { device, ceilings: None, host, libraries: Vec::new() }
+}
+
 /// A record of one measured and one unsupported case.
 fn recorded(folder: &Path) {
     let mut writer = Writer::create(folder, &run()).expect("the folder can be written");
@@ -125,6 +133,17 @@ fn a_record_torn_anywhere_can_be_resumed_and_holds_no_case_twice() {
         let after = store::read(torn.path()).unwrap();
         assert_eq!(after.results.len(), 2, "cut at byte {cut}");
     }
+}
+
+#[test]
+fn what_a_resumed_run_says_of_a_device_takes_the_place_of_what_was_said() {
+    let folder = TempDir::new().unwrap();
+    let mut writer = Writer::create(folder.path(), &run()).unwrap();
+    for driver in ["1.0", "2.0"] {
+        writer.append(&Line::Environment(Box::new(environment(driver)))).unwrap();
+    }
+    let told = store::read(folder.path()).unwrap().environments;
+    assert_eq!(told, [environment("2.0")]);
 }
 
 #[test]

@@ -57,13 +57,15 @@ fn main() {
         check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("goes_stale", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
         Trial::test("names_the_libraries", names_the_libraries),
+        Trial::test("a_crash_is_tried_again_with_a_new_worker", a_crash_is_tried_again),
+        Trial::test("rungs_rest_once_they_have_taken_their_rounds", rungs_rest),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 /// Runs one implementation beside the rival.
 fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Failed> {
-    let results = run(implementation);
+    let results = run_with(&[implementation, "rival"], 0);
     let of = |name: &str| results.iter().find(|result| result.case.implementation == name);
     let (Some(failing), Some(rival)) = (of(implementation), of("rival")) else {
         return Err(format!("two results were expected: {results:?}").into());
@@ -73,6 +75,31 @@ fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Fai
     }
     if !matches!(rival.outcome, Outcome::Measured { .. }) {
         return Err(format!("the rival beside it ended as {:?}", rival.outcome).into());
+    }
+    Ok(())
+}
+
+fn a_crash_is_tried_again() -> Result<(), Failed> {
+    let mark = common::abort_mark(std::process::id());
+    let results = run_with(&["aborts_once", "rival"], 1);
+    std::fs::remove_file(mark)?;
+    let measured = |result: &CaseResult| matches!(result.outcome, Outcome::Measured { .. });
+    if results.len() != 2 || !results.iter().all(measured) {
+        return Err(format!("{results:?}").into());
+    }
+    Ok(())
+}
+
+fn rungs_rest() -> Result<(), Failed> {
+    let results = run_with(&["honest", "rung", "rival"], 0);
+    let rounds = |result: &CaseResult| {
+        let rounds = result.outcome.timing().map_or(0, |timing| timing.rounds.len());
+        (result.case.implementation.clone(), rounds)
+    };
+    let found: Vec<_> = results.iter().map(rounds).collect();
+    let wanted = [("honest", 6), ("rung", 2), ("rival", 6)];
+    if found != wanted.map(|(name, rounds)| (name.to_owned(), rounds)) {
+        return Err(format!("{found:?}").into());
     }
     Ok(())
 }
@@ -94,10 +121,10 @@ fn launcher() -> Launcher {
     }
 }
 
-fn run(implementation: &str) -> Vec<CaseResult> {
+fn run_with(implementations: &[&str], retries: u32) -> Vec<CaseResult> {
     let infos = [device::info("cpu").expect("there is always a CPU")];
     let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
-    let only = vec![implementation.to_owned(), "rival".to_owned()];
+    let only = implementations.iter().map(|name| (*name).to_owned()).collect();
     let selection = Selection { only, ..Selection::default() };
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
     let launcher = launcher();
@@ -108,7 +135,7 @@ fn run(implementation: &str) -> Vec<CaseResult> {
         verify_only: false,
         timeout: Duration::from_secs(2),
         scratch: scratch.path().to_owned(),
-        retries: 0,
+        retries,
     };
     let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
     let mut results = Vec::new();

@@ -215,3 +215,27 @@ fn an_error_that_grew_is_told_with_the_times() {
     assert_eq!(comparison.cases[0].verdict, Verdict::LessExact);
     assert!(comparison.cases[0].evidence.is_some());
 }
+
+#[test]
+fn among_many_cases_a_finding_must_be_rarer_than_one_alone() {
+    let slower = Verdict::Slower { cause: Cause::Code };
+    // Of twenty, the rarest stands up to 5 % / 20.
+    for (p_value, wanted) in [(0.0024, slower.clone()), (0.0026, Verdict::Ambiguous)] {
+        let evidence = compared_with_itself();
+        let judgement = |place| Judgement {
+            place,
+            verdict: if place == 7 { slower.clone() } else { Verdict::Same },
+            evidence,
+            p_value: if place == 7 { p_value } else { 0.5 },
+        };
+        let mut judgements: Vec<Judgement> = (0..20).map(judgement).collect();
+        settle_discoveries(&mut judgements);
+        assert_eq!(judgements[7].verdict, wanted, "p = {p_value}");
+        assert!(judgements.iter().filter(|j| j.place != 7).all(|j| j.verdict == Verdict::Same));
+    }
+}
+
+fn compared_with_itself() -> Evidence {
+    let run = recording(vec![one("a", None)]);
+    compare(&run, &run).cases[0].evidence.expect("both were measured")
+}

@@ -97,6 +97,9 @@ mod tests {
     #[test]
     fn a_small_problem_is_compared_whole() {
         assert_eq!(rows(&output(&[3, 5], 1), 30, 0).len(), 15);
+        let many = output(&[200, 100], 1);
+        assert_eq!(rows(&many, WHOLE_TRUTH_FLOPS, 0).len(), 20_000);
+        assert!(rows(&many, WHOLE_TRUTH_FLOPS + 1, 0).len() < 10_000);
     }
 
     #[test]

@@ -41,7 +41,7 @@ static ABOUT: About = About {
     cpu_rivals: "the same function under another name",
 };
 
-static IMPLEMENTATIONS: [Implementation; 8] = [
+static IMPLEMENTATIONS: [Implementation; 10] = [
     implementation("honest", honest),
     implementation("aborts", |_, _, _| std::process::abort()),
     implementation("spins", |_, _, _| {
@@ -67,7 +67,19 @@ static IMPLEMENTATIONS: [Implementation; 8] = [
             outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
         }
     }),
+    implementation("aborts_once", |problem, inputs, outputs| {
+        if std::fs::File::create_new(abort_mark(std::os::unix::process::parent_id())).is_ok() {
+            std::process::abort();
+        }
+        honest(problem, inputs, outputs);
+    }),
+    Implementation { standing: Standing::Rung, ..implementation("rung", honest) },
 ];
+
+/// The file that says that a worker of this runner has aborted.
+pub fn abort_mark(runner: u32) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("tilemark-test-aborted-{runner}"))
+}
 
 /// The variants of `honest`, each with the implementation that it does the same as. Their times are
 /// a test's to script.
