@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The layout of an entry; part of every key, so that a new one never meets an old file.
-pub(super) const LAYOUT: &str = "tilemark entry 1";
+/// The layout of an entry and how reports are read; part of every key, so that an old file is never
+/// taken for a new one.
+pub(super) const LAYOUT: &str = "tilemark entry 2";
 
 /// A folder of compiled code, or none where nothing can be kept.
 #[derive(Clone, Debug)]

@@ -44,15 +44,15 @@ fn entry(name: &str) -> KernelCode {
     }
 }
 
-/// A line is a list of `NUMBER WORDS`; functions that were not inlined add to their caller.
+/// A line is a list of `NUMBER WORDS`, perhaps with something before the first number; functions
+/// that were not inlined add to their caller.
 fn read(line: &str, kernel: &mut KernelCode) {
-    let line = line.split_once(':').map_or(line, |(_, rest)| rest);
     let (mut stores, mut loads) = (0, 0);
     for item in line.split(',') {
-        let item = item.trim().trim_start_matches("Used ");
-        let Some((number, what)) = item.split_once(' ') else { continue };
-        let Ok(number) = number.parse::<u32>() else { continue };
-        match what {
+        let mut words = item.split_whitespace();
+        let Some(number) = words.find_map(|word| word.parse::<u32>().ok()) else { continue };
+        let what: Vec<&str> = words.collect();
+        match what.join(" ").as_str() {
             "registers" => kernel.registers = kernel.registers.max(number),
             "bytes stack frame" => kernel.stack_bytes += number,
             "bytes spill stores" => stores = number,
@@ -75,6 +75,9 @@ ptxas info    : Function properties for first
     16 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads
 ptxas info    : Used 168 registers, used 16 barriers, 16 bytes cumulative stack size, 1024 bytes smem
 ptxas info    : Compile time = 123.625 ms
+ptxas info    : Compiling entry function 'by_nvrtc' for 'sm_90a'
+ptxas         .     104 bytes stack frame, 108 bytes spill stores, 106 bytes spill loads
+ptxas info    : Used 168 registers, used 16 barriers, 104 bytes cumulative stack size
 ptxas info    : Compiling entry function 'second' for 'sm_90a'
 ptxas info    : Function properties for second
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
@@ -90,8 +93,11 @@ gemm/a.cu(3): warning #177-D: variable \"x\" was declared but never referenced
         let figures = |k: &KernelCode| {
             (k.name.clone(), k.registers, k.spilled_bytes, k.stack_bytes, k.static_shared_bytes)
         };
-        let expected =
-            [("first".to_owned(), 168, 12, 16, 1024), ("second".to_owned(), 32, 0, 0, 0)];
+        let expected = [
+            ("first".to_owned(), 168, 12, 16, 1024),
+            ("by_nvrtc".to_owned(), 168, 108, 104, 0),
+            ("second".to_owned(), 32, 0, 0, 0),
+        ];
         assert_eq!(kernels.iter().map(figures).collect::<Vec<_>>(), expected);
     }
 
