@@ -202,7 +202,7 @@ pub struct Telemetry {
     pub temperature_c: Option<f64>,
     /// Reasons for which the clock is held back now.
     pub throttle: Vec<String>,
-    /// Other processes that use the device; on a host, the load average.
+    /// Other processes that use the device; on a host, the cores that others kept busy of late.
     pub other_load: Option<f64>,
 }
 

@@ -7,11 +7,13 @@
 //! - the difference is significant by itself (one in 1000) and among all cases (a
 //!   false-discovery rate of 5 %);
 //! - what took turns with it on the same problem did not move alike, as it does in a long burst;
+//! - on a host, both sides have rounds in which no other process worked ([`company`]);
 //! - where no rivals tell the shift, it is slower before the shift is taken out as well.
 //!
 //! Pure functions of records: nothing here can start a measurement, read a file or see a clock.
 
 pub mod beside;
+pub mod company;
 pub mod difference;
 pub mod noise;
 pub mod series;
@@ -22,7 +24,7 @@ pub mod setting;
 
 pub mod student;
 
-use crate::measure::{rounds, stats};
+use crate::measure::stats;
 use difference::{Difference, Direction, LEAST_MARGIN};
 use noise::{Noise, Outlook};
 use series::Series;
@@ -63,7 +65,9 @@ pub fn compare(candidate: &Recording, baseline: &Recording) -> RunComparison {
     let mut common_shifts = Vec::new();
     for (device, pairs) in timed {
         let changed = setting::changed(candidate, baseline, device);
-        common_shifts.extend(judge_device(device, &pairs, changed, &mut judgements));
+        let medians =
+            |result: &CaseResult| company::medians(result, setting::on_host(candidate, device));
+        common_shifts.extend(judge_device(device, &pairs, medians, changed, &mut judgements));
     }
     settle_discoveries(&mut judgements);
     for judgement in judgements {
@@ -105,7 +109,10 @@ fn before_time(
     then: &CaseResult,
 ) -> Option<Verdict> {
     outcomes::verdict(&now.outcome, &then.outcome).or_else(|| {
-        let because = setting::obstacle(candidate, baseline, &now.case.device)?;
+        let device = &now.case.device;
+        let company =
+            || company::obstacle(now, then).filter(|_| setting::on_host(candidate, device));
+        let because = setting::obstacle(candidate, baseline, device).or_else(company)?;
         Some(Verdict::Incomparable { because })
     })
 }
@@ -114,6 +121,7 @@ fn before_time(
 fn judge_device(
     device: &str,
     pairs: &[Pair<'_>],
+    medians: impl Fn(&CaseResult) -> Vec<(u32, f64)>,
     changed: Changed,
     judgements: &mut Vec<Judgement>,
 ) -> Option<CommonShift> {
@@ -138,10 +146,6 @@ fn judge_device(
     let told = kept.iter().filter(|p| !by_rivals || p.now.standing == Standing::Rival);
     let told: Vec<_> = told.map(|pair| (pair.now, pair.then)).collect();
     Some(common_shift(device, &shift, by_rivals, || cause::of_shift(&told, changed, LEAST_MARGIN)))
-}
-
-fn medians(result: &CaseResult) -> Vec<(u32, f64)> {
-    result.outcome.timing().map(rounds::medians).unwrap_or_default()
 }
 
 fn common_shift(

@@ -146,7 +146,7 @@ fn on_a_gpu() -> Vec<Trial> {
         check("gpu_hangs", |outcome| matches!(outcome, Outcome::Timeout { .. })),
         check("gpu_greedy", |outcome| matches!(outcome, Outcome::OutOfMemory { .. })),
         check(
-            "no_such_kernel",
+            "gpu_no_such_kernel",
             |outcome| matches!(outcome, Outcome::Infra { message } if message.contains("no_such_kernel")),
         ),
         check("gpu_is_wrong", incorrect),

@@ -7,6 +7,7 @@ use common::{SumOfSquares, problem};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
+use tilemark_core::{Family, Problem, Shape, Value};
 use tilemark_engine::validate::Truth;
 
 const ROWS: u64 = 131;
@@ -70,6 +71,20 @@ fn another_problem_has_a_truth_of_its_own_and_a_solved_one_has_none() {
     Truth::forget(&problem(ROWS), desk.folder.path());
     assert_eq!(desk.files().len(), 1);
     Truth::forget(&problem(ROWS), desk.folder.path());
+}
+
+#[test]
+fn a_truth_of_many_elements_is_not_left() {
+    let desk = Desk::new();
+    for rows in [1 << 20, (1 << 20) + 1] {
+        let given = [("rows", rows), ("columns", 1)];
+        let given = given.map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
+        let shape = Shape::complete(&given, SumOfSquares.about().axes).expect("it is valid");
+        let problem = Problem { shape, ..problem(rows) };
+        let truth = Truth::shared(&SumOfSquares, &problem, desk.folder.path());
+        assert_eq!(truth.outputs[0].exact.len() as u64, rows, "the whole truth is known");
+        assert_eq!(desk.files().len(), 1, "{rows} rows");
+    }
 }
 
 #[test]

@@ -56,6 +56,11 @@ pub fn changed(candidate: &Recording, baseline: &Recording, device: &str) -> Cha
     }
 }
 
+/// Whether a device's times are those of code on a host.
+pub fn on_host(recording: &Recording, device: &str) -> bool {
+    environment(recording, device).is_some_and(|e| e.device.vendor.runs_host_code())
+}
+
 fn environment<'a>(recording: &'a Recording, device: &str) -> Option<&'a Environment> {
     recording.environments.iter().find(|e| e.device.name == device)
 }

@@ -11,7 +11,10 @@ use tilemark_core::record::Ceilings;
 use tilemark_core::{Buffer, Bytes, Device, Fault, Info, Problem};
 
 mod ceilings;
+mod others;
 mod probe;
+
+use others::Others;
 
 /// The host's processor.
 pub struct Cpu {
@@ -20,6 +23,7 @@ pub struct Cpu {
     prepared: HashMap<u32, Work>,
     next: u32,
     flush: Vec<u64>,
+    others: Others,
 }
 
 struct Work {
@@ -51,6 +55,7 @@ impl Cpu {
             prepared: HashMap::new(),
             next: 0,
             flush: Vec::new(),
+            others: Others::default(),
         }
     }
 
@@ -159,7 +164,7 @@ impl Device for Cpu {
     }
 
     fn telemetry(&mut self) -> Telemetry {
-        probe::telemetry()
+        Telemetry { other_load: self.others.load(), ..probe::telemetry() }
     }
 
     fn ceilings(&mut self) -> Result<Option<Ceilings>, Fault> {

@@ -28,7 +28,7 @@ pub fn info() -> Info {
     }
 }
 
-/// The processor's state now.
+/// The processor's state now, but for its load.
 pub fn telemetry() -> Telemetry {
     let khz = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq");
     let mhz = || cpuinfo_field(&read("/proc/cpuinfo"), "cpu MHz");
@@ -41,8 +41,6 @@ pub fn telemetry() -> Telemetry {
         temperature_c: first_line("/sys/class/thermal/thermal_zone0/temp")
             .and_then(number)
             .map(|millis| millis / 1e3),
-        other_load: first_line("/proc/loadavg")
-            .and_then(|line| number(line.split(' ').next()?.to_owned())),
         ..Telemetry::default()
     }
 }
