@@ -256,6 +256,9 @@ pub struct BuildArgs {
     /// Families [default: all]
     #[arg(long = "op", short = 'b', value_delimiter = ',', value_name = "FAMILIES")]
     pub families: Vec<String>,
+    /// What `tune` may try as well
+    #[arg(long)]
+    pub variants: bool,
     /// One JSON object on stdout instead of tables
     #[arg(long)]
     pub json: bool,

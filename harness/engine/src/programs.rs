@@ -10,8 +10,8 @@ use crate::suite::{ShapeTable, SuiteError, all_shapes};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use tilemark_core::device::Vendor;
-use tilemark_core::family::Code;
-use tilemark_core::launch::{Constant, Launch, Source, Step};
+use tilemark_core::family::{Body, Code};
+use tilemark_core::launch::{Constant, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Distribution, Family, Fault, Info, Problem, Shape};
 
 /// An architecture, with a device of it as the data sheet has it: what a plan may ask of a device.
@@ -123,12 +123,13 @@ pub struct Built {
     pub compiled: Result<Compiled, Fault>,
 }
 
-/// The distinct programs that these families launch on this architecture; all families if none is
-/// named.
+/// The distinct programs that these families launch on this architecture, with `variants` those
+/// that a search may try as well; all families if none is named.
 pub fn programs(
     catalog: &Catalog,
     families: &[String],
     architecture: &Architecture,
+    variants: bool,
 ) -> Result<Vec<DeviceProgram>, PlanError> {
     for name in families {
         catalog.family(name)?;
@@ -138,7 +139,7 @@ pub fn programs(
     for family in catalog.families {
         let name = family.about().name;
         if families.is_empty() || families.iter().any(|wanted| wanted == name) {
-            collect(catalog, *family, &info, &mut found)?;
+            collect(catalog, *family, &info, variants, &mut found)?;
         }
     }
     Ok(found.programs)
@@ -205,6 +206,14 @@ struct Found {
 }
 
 impl Found {
+    fn add_plan(&mut self, plan: Plan, user: &str) {
+        for step in plan.steps {
+            if let Step::Launch(launch) = step {
+                self.add(launch, user);
+            }
+        }
+    }
+
     fn add(&mut self, launch: Launch, user: &str) {
         let key = (launch.source.path, launch.constants.clone());
         let place = *self.places.entry(key).or_insert_with(|| {
@@ -226,6 +235,7 @@ fn collect(
     catalog: &Catalog,
     family: &'static dyn Family,
     info: &Info,
+    variants: bool,
     found: &mut Found,
 ) -> Result<(), PlanError> {
     let about = family.about();
@@ -237,9 +247,12 @@ fn collect(
             if (implementation.supports)(problem, info).is_err() {
                 continue;
             }
-            for step in steps(problem, info).steps {
-                if let Step::Launch(launch) = step {
-                    found.add(launch, &user);
+            found.add_plan(steps(problem, info), &user);
+            let tuning =
+                if variants { family.tuning(implementation.name, problem, info) } else { None };
+            for variant in tuning.into_iter().flat_map(|tuning| tuning.variants) {
+                if let Body::Plan(plan) = variant.body {
+                    found.add_plan(plan, &user);
                 }
             }
         }

@@ -4,19 +4,21 @@ mod common;
 
 use common::SumOfSquares;
 use std::collections::BTreeSet;
-use tilemark_core::family::{Code, Standing};
+use tilemark_core::family::{
+    About, Arithmetic, Body, Code, Query, Standing, Tolerance, Tuning, Variant, Work,
+};
 use tilemark_core::launch::{Constant, Launch, Plan, Source, Step};
-use tilemark_core::{Implementation, Info, Problem};
+use tilemark_core::{Family, Implementation, Info, Problem, Tensor};
 use tilemark_engine::catalog::Catalog;
 use tilemark_engine::compile::find::{Absent, Compiler};
 use tilemark_engine::compile::{Cache, Compilers};
-use tilemark_engine::programs::{self, ARCHITECTURES, Architecture, DeviceProgram};
+use tilemark_engine::programs::{self, ARCHITECTURES, Architecture, Constants, DeviceProgram};
 
 static SQUARES: Source = Source { path: "test/squares.cu", text: "squares", headers: &[] };
 static FINISH: Source = Source { path: "test/finish.cu", text: "finish", headers: &[] };
 
 static CATALOG: Catalog = Catalog {
-    families: &[&SumOfSquares],
+    families: &[&Tuned],
     rivals: &[("sum_of_squares", &TILED), ("sum_of_squares", &OTHER)],
     libraries: |_| Vec::new(),
 };
@@ -70,7 +72,58 @@ fn architecture(name: &str) -> &'static Architecture {
 }
 
 fn found(arch: &str) -> Vec<DeviceProgram> {
-    programs::programs(&CATALOG, &[], architecture(arch)).expect("the catalog is sound")
+    programs::programs(&CATALOG, &[], architecture(arch), false).expect("the catalog is sound")
+}
+
+/// Sums of squares, with a tile that is never launched by choice but that a search may try.
+struct Tuned;
+
+impl Family for Tuned {
+    fn about(&self) -> &'static About {
+        SumOfSquares.about()
+    }
+
+    fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
+        SumOfSquares.tensors(problem)
+    }
+
+    fn work(&self, problem: &Problem) -> Work {
+        SumOfSquares.work(problem)
+    }
+
+    fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
+        SumOfSquares.tolerance(problem, output)
+    }
+
+    fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
+        SumOfSquares.truth(query, arithmetic)
+    }
+
+    fn implementations(&self) -> &'static [Implementation] {
+        SumOfSquares.implementations()
+    }
+
+    fn tuning(&self, implementation: &str, _: &Problem, _: &Info) -> Option<Tuning> {
+        let tile_of_64 = launch(&SQUARES, "squares", vec![("TILE", 64.into())]);
+        let variant =
+            |step| Variant { choice: "TILE = 64".to_owned(), body: Body::Plan(plan(vec![step])) };
+        (implementation == TILED.name).then(|| Tuning {
+            file: "sum_of_squares/choices.toml",
+            scope: String::new(),
+            variants: vec![variant(tile_of_64)],
+        })
+    }
+}
+
+#[test]
+fn what_a_search_may_try_is_found_where_it_is_wanted() {
+    let tiles = |variants| -> Vec<Constants> {
+        let programs = programs::programs(&CATALOG, &[], architecture("sm_90a"), variants);
+        programs.expect("the catalog is sound").into_iter().map(|p| p.constants).collect()
+    };
+    let wanted = vec![("TILE", Constant::Integer(64))];
+    assert!(!tiles(false).contains(&wanted));
+    assert_eq!(tiles(true).iter().filter(|constants| **constants == wanted).count(), 1);
 }
 
 #[test]
@@ -94,7 +147,7 @@ fn every_source_is_found_once_for_each_set_of_constants() {
 #[test]
 fn an_unknown_family_is_a_mistake() {
     let families = ["gem".to_owned()];
-    let error = programs::programs(&CATALOG, &families, architecture("sm_90a")).unwrap_err();
+    let error = programs::programs(&CATALOG, &families, architecture("sm_90a"), false).unwrap_err();
     assert_eq!(error.to_string(), "unknown family `gem`; known: sum_of_squares");
 }
 

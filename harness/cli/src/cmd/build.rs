@@ -17,7 +17,7 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
     let mut exit = Exit::Ok;
     let mut values = Vec::new();
     for architecture in architectures(&args.archs)? {
-        let programs = programs::programs(&CATALOG, &args.families, architecture)?;
+        let programs = programs::programs(&CATALOG, &args.families, architecture, args.variants)?;
         let built = programs::build(programs, architecture, compilers, &cache);
         exit = exit.max(verdict(&built));
         if args.json {
