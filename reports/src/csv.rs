@@ -50,6 +50,7 @@ const COLUMNS: &[(&str, Column)] = &[
     ("against_ratio", |c| evidence(c.against(), |e| e.ratio)),
     ("against_ratio_low", |c| evidence(c.against(), |e| e.low)),
     ("against_ratio_high", |c| evidence(c.against(), |e| e.high)),
+    ("choice", |c| c.result().choice.clone().unwrap_or_default()),
     ("wall_s", |c| c.result().wall_s.to_string()),
     ("device_s", |c| c.result().device_s.to_string()),
 ];

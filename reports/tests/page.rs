@@ -2,6 +2,7 @@
 
 mod fixture;
 
+use tilemark_core::record::CodeReport;
 use tilemark_core::summary::RunSummary;
 use tilemark_reports::{REPORTS, find, page};
 
@@ -115,6 +116,29 @@ fn the_page_says_what_the_harness_cost() {
     let html = page(&summary);
     assert!(html.contains("750 ms a case beside its device") && html.contains(&most));
     assert!(!page(&fixture::only_failures()).contains("beside its device"));
+}
+
+#[test]
+fn the_page_says_which_code_ran() {
+    let mut summary = fixture::run();
+    assert!(!page(&summary).contains("class=\"made\""));
+    summary.rows[0].result.code = vec![CodeReport {
+        kernel: "gemm<1>".to_owned(),
+        hash: String::new(),
+        constants: "TILE_M=128 STAGES=4".to_owned(),
+        registers: 168,
+        spilled_bytes: 0,
+        shared_bytes: 2048,
+        blocks_per_unit: Some(2),
+    }];
+    summary.rows[1].result.choice = Some("algorithm 7".to_owned());
+    let html = page(&summary);
+    for said in [
+        "gemm&lt;1&gt;: 168 registers, 0 bytes spilled, 2.00 KiB shared, 2 blocks at once\n  TILE_M=128 STAGES=4",
+        "quickest candidate: algorithm 7",
+    ] {
+        assert!(html.contains(said), "the page lacks: {said}");
+    }
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn result(seed: u64, standing: Standing) -> CaseResult {
             least_bytes: Bytes(1 << 15),
         },
         code: Vec::new(),
+        choice: None,
         wall_s: 0.1,
         device_s: 0.1,
     }

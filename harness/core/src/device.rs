@@ -35,6 +35,11 @@ pub trait Device {
         Vec::new()
     }
 
+    /// Which of a library's candidates prepared work is; none where nothing was chosen.
+    fn choice(&self, _work: Prepared) -> Option<String> {
+        None
+    }
+
     /// Runs prepared work once, and waits for it.
     fn run(&mut self, work: Prepared) -> Result<(), Fault>;
 

@@ -125,6 +125,9 @@ pub struct CaseResult {
     pub work: WorkDone,
     /// What the compiler made of the device code, one entry a kernel.
     pub code: Vec<CodeReport>,
+    /// Which of a library's candidates it is: the quickest in a trial before the measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
     /// Wall-clock time that the harness spent on it, with everything.
     pub wall_s: f64,
     /// Wall-clock time on the device: settling, samples and flushes.

@@ -70,6 +70,8 @@ pub enum Reply {
         verification: Verification,
         /// What the compiler made of it.
         code: Vec<CodeReport>,
+        /// Which of a library's candidates it is.
+        choice: Option<String>,
     },
     /// A round's samples.
     Round {

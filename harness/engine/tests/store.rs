@@ -53,6 +53,7 @@ fn result(rows: u64, outcome: Outcome) -> CaseResult {
             least_bytes: Bytes(1),
         },
         code: vec![],
+        choice: None,
         wall_s: 0.5,
         device_s: 0.25,
     }

@@ -3,7 +3,8 @@
 use super::escape;
 use crate::facts::{self, CeilingShare, Facts, Rate};
 use crate::overview::{self, Class, counted, spoken};
-use tilemark_core::record::Outcome;
+use tilemark_core::Bytes;
+use tilemark_core::record::{CodeReport, Outcome};
 use tilemark_core::summary::{Comparison, Row, Verdict};
 use tilemark_core::units;
 
@@ -75,7 +76,7 @@ fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
         word(&case.problem.family),
         word(case.problem.dtype.name()),
         shape(row),
-        word(&case.implementation),
+        implementation(row),
         word(&standing),
         word(&case.device),
         outcome(&row.result.outcome),
@@ -96,6 +97,31 @@ fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
 
 fn word(text: &str) -> String {
     format!("<td>{}</td>", escape(text))
+}
+
+/// The name; below it, unfolded, the code that ran: what the compiler made of each kernel with which
+/// constants, or which of its candidates a library took.
+fn implementation(row: &Row) -> String {
+    let result = &row.result;
+    let name = escape(&result.case.implementation);
+    let chosen = result.choice.iter().map(|choice| format!("quickest candidate: {choice}"));
+    let code: Vec<String> = result.code.iter().map(compiled).chain(chosen).collect();
+    if code.is_empty() {
+        return format!("<td>{name}</td>");
+    }
+    let code = escape(&code.join("\n"));
+    format!(
+        "<td class=\"made\" data-value=\"{name}\"><details><summary>{name}</summary><pre>{code}</pre></details></td>"
+    )
+}
+
+fn compiled(code: &CodeReport) -> String {
+    let CodeReport { kernel, constants, registers, spilled_bytes, shared_bytes, .. } = code;
+    let shared = Bytes(u64::from(*shared_bytes));
+    let blocks = code.blocks_per_unit.map_or(String::new(), |n| format!(", {n} blocks at once"));
+    let used =
+        format!("{registers} registers, {spilled_bytes} bytes spilled, {shared} shared{blocks}");
+    format!("{kernel}: {used}\n  {constants}").trim_end().to_owned()
 }
 
 /// A line may break after a comma, nowhere else.

@@ -60,6 +60,7 @@ pub(crate) fn measured(script: &Script, medians: &[f64]) -> CaseResult {
             least_bytes: Bytes(1_000_000),
         },
         code: Vec::new(),
+        choice: None,
         wall_s: 1.0,
         device_s: 1.0,
     }

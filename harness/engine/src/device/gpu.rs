@@ -207,6 +207,10 @@ impl<R: Runtime> Device for Gpu<R> {
         self.prepared.get(&work.0).map(|work| work.code.clone()).unwrap_or_default()
     }
 
+    fn choice(&self, work: Prepared) -> Option<String> {
+        self.prepared.get(&work.0)?.choice().map(str::to_owned)
+    }
+
     fn run(&mut self, work: Prepared) -> Result<(), Fault> {
         let Gpu { prepared, context, .. } = self;
         let work = prepared.get_mut(&work.0).ok_or_else(|| missing("work", work.0.into()))?;

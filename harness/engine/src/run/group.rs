@@ -17,6 +17,7 @@ struct Entrant<'p> {
     planned: &'p Planned,
     state: State,
     code: Vec<CodeReport>,
+    choice: Option<String>,
     wall_s: f64,
     device_s: f64,
 }
@@ -71,7 +72,7 @@ impl Runner<'_> {
 
     fn prepare<'p>(&mut self, planned: &'p Planned) -> Result<Entrant<'p>, RunError> {
         let start = self.clock.now();
-        let mut code = Vec::new();
+        let (mut code, mut choice) = (Vec::new(), None);
         let state = match &planned.status {
             Status::Unsupported(reason) => {
                 State::Ended(Outcome::Unsupported { reason: reason.clone() })
@@ -87,8 +88,8 @@ impl Runner<'_> {
                     scratch: self.settings.scratch.clone(),
                 };
                 match self.ask(&planned.case, &request) {
-                    Ok(Reply::Ready { verification, code: compiled }) => {
-                        code = compiled;
+                    Ok(Reply::Ready { verification, code: compiled, choice: chosen }) => {
+                        (code, choice) = (compiled, chosen);
                         State::Running { verification, timing: Timing { rounds: Vec::new() } }
                     }
                     other => State::Ended(outcome(other)),
@@ -97,7 +98,7 @@ impl Runner<'_> {
         };
         self.check_cancelled()?;
         let wall_s = self.clock.now() - start;
-        Ok(Entrant { planned, state, code, wall_s, device_s: 0.0 })
+        Ok(Entrant { planned, state, code, choice, wall_s, device_s: 0.0 })
     }
 
     /// Blocks of rounds, until it is clear how ours stands to the rivals or the method's limit is
@@ -146,7 +147,7 @@ impl Runner<'_> {
     }
 
     fn finish(&mut self, group: &Group, entrant: Entrant<'_>) -> Result<CaseResult, RunError> {
-        let Entrant { planned, state, code, mut wall_s, device_s } = entrant;
+        let Entrant { planned, state, code, choice, mut wall_s, device_s } = entrant;
         let start = self.clock.now();
         let outcome = match state {
             State::Ended(outcome) => outcome,
@@ -166,6 +167,7 @@ impl Runner<'_> {
             outcome,
             work: group.work.clone(),
             code,
+            choice,
             wall_s,
             device_s,
         })

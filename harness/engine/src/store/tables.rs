@@ -191,6 +191,7 @@ fn machine_columns(rows: &[Row]) -> Vec<Column> {
         float("clock", "Hz", "", rows, |r| last(r)?.telemetry.clock_hz),
         float("power", "W", "", rows, |r| last(r)?.telemetry.power_w),
         float("temperature", "°C", "", rows, |r| last(r)?.telemetry.temperature_c),
+        text("choice", rows, |r| r.result.choice.clone()),
         text("code_hash", rows, |r| r.result.code.first().map(|c| c.hash.clone())),
         text("constants", rows, |r| {
             let kernels: Vec<_> = r.result.code.iter().map(|k| k.constants.as_str()).collect();

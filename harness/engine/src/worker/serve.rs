@@ -54,8 +54,10 @@ fn answer(
                 last.placed.release(device);
             }
             let next = prepare(catalog, device, *case, *method, overrides, &scratch)?;
-            let code = device.code(next.sets[CHECKED_SET]);
-            let reply = check(device, &next, |verification| Reply::Ready { verification, code })?;
+            let checked = next.sets[CHECKED_SET];
+            let (code, choice) = (device.code(checked), device.choice(checked));
+            let ready_with = |verification| Reply::Ready { verification, code, choice };
+            let reply = check(device, &next, ready_with)?;
             *ready = Some(next);
             Ok(reply)
         }

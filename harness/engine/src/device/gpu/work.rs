@@ -103,6 +103,14 @@ impl<R: Runtime> Work<R> {
         }
     }
 
+    /// The name of the candidate that it is, if it is a library's.
+    pub fn choice(&self) -> Option<&str> {
+        match &self.body {
+            Body::Library(candidate) => Some(&candidate.name),
+            Body::Steps(_) => None,
+        }
+    }
+
     /// Puts it on the stream once.
     pub fn enqueue(&mut self, context: &R) -> Result<(), Fault> {
         match &mut self.body {
