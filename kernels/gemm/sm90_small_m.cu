@@ -122,6 +122,9 @@ void gemm_sm90_small_m(const __grid_constant__ TensorMap a_map, const __grid_con
     int stages = ceil_div(k, SLICE * BOXES), first = stages * rank / SPLIT, last = stages * (rank + 1) / SPLIT;
 
     if (threadIdx.x == CONSUMER_THREADS) {
+        // At once, or the first load of A waits for its map after that of B has waited for its own.
+        prefetch_tensormap(b_map);
+        prefetch_tensormap(a_map);
         for (int i = 0; i < STAGES; i++) {
             mbarrier_init(shared.full(i), 1);
             mbarrier_init(shared.empty(i), CONSUMER_THREADS / 128);
@@ -161,10 +164,16 @@ void gemm_sm90_small_m(const __grid_constant__ TensorMap a_map, const __grid_con
 #pragma unroll
         for (int i = 0; i < SUMS; i++) staged[(8 * (i / 4) + i % 2) * PITCH + i / 2 % 2 * 8] = sums[i];
     }
-    barrier_cluster_arrive();
-    barrier_cluster_wait();
+    if constexpr (SPLIT > 1) {
+        barrier_cluster_arrive();
+        barrier_cluster_wait();
+    } else if (warp < CONSUMER_THREADS / 32) {
+        bar_sync(1, CONSUMER_THREADS);
+    }
     if (warp < CONSUMER_THREADS / 32) store_sums(shared.base, c, c_pitch, m, n, row, column, rank, scale_a, scale_b);
     // No block leaves while a neighbour still reads its sums.
-    barrier_cluster_arrive_relaxed();
-    barrier_cluster_wait();
+    if constexpr (SPLIT > 1) {
+        barrier_cluster_arrive_relaxed();
+        barrier_cluster_wait();
+    }
 }

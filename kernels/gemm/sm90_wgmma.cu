@@ -266,6 +266,7 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
     if (threadIdx.x == 0) {
         prefetch_tensormap(a_map);
         prefetch_tensormap(b_map);
+        if constexpr (C_TMA) prefetch_tensormap(c_map);
         for (int i = 0; i < STAGES; i++) {
             mbarrier_init(shared.full(i), 1);
             mbarrier_init(shared.empty(i), (PINGPONG ? 1 : CONSUMERS) * CLUSTER);
