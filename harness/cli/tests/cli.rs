@@ -296,6 +296,21 @@ fn a_run_killed_at_any_moment_and_resumed_has_every_case_once() {
 }
 
 #[test]
+fn a_finished_run_that_is_resumed_measures_nothing_again() {
+    let desk = Desk::new();
+    desk.tilemark(SMALL).assert().success();
+    let run = desk.run();
+    let measured = || -> Vec<String> {
+        let record = fs::read_to_string(run.join("record.jsonl")).expect("there is a record");
+        record.lines().filter(|line| line.starts_with("{\"results\"")).map(str::to_owned).collect()
+    };
+    let before = measured();
+    assert!(!before.is_empty());
+    desk.tilemark(SMALL).arg("--resume").arg(&run).assert().success();
+    assert!(measured() == before, "the record holds other measurements than before");
+}
+
+#[test]
 fn a_run_resumed_with_other_cases_is_refused() {
     let desk = Desk::new();
     desk.tilemark(SMALL).assert().success();

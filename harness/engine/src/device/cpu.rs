@@ -55,7 +55,7 @@ impl Cpu {
             prepared: HashMap::new(),
             next: 0,
             flush: Vec::new(),
-            others: Others::default(),
+            others: Others::new(),
         }
     }
 

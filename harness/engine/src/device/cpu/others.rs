@@ -10,7 +10,7 @@ const WINDOW_S: f64 = 0.2;
 const TICKS: f64 = 100.0;
 
 /// Watches the load of others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Others {
     since: Option<Reading>,
     load: Option<f64>,
@@ -25,13 +25,15 @@ struct Reading {
 }
 
 impl Others {
-    /// Cores that others kept busy over the last whole window; none before there was one.
+    /// Watches from now on.
+    pub fn new() -> Self {
+        Others { since: Reading::now(), load: None }
+    }
+
+    /// Cores that others kept busy over the last whole window; none before there was one, or where
+    /// the kernel does not tell.
     pub fn load(&mut self) -> Option<f64> {
-        let now = Reading::now()?;
-        let Some(then) = &self.since else {
-            self.since = Some(now);
-            return None;
-        };
+        let (now, then) = (Reading::now()?, self.since.as_ref()?);
         let passed = (now.at - then.at).as_secs_f64();
         if passed >= WINDOW_S {
             let others = (now.busy_s - then.busy_s) - (now.own_s - then.own_s);
@@ -81,9 +83,9 @@ mod tests {
 
     #[test]
     fn the_load_is_that_of_others_over_a_window() {
-        let mut others = Others::default();
-        assert_eq!(others.load(), None, "one reading tells nothing");
-        let Some(since) = &mut others.since else { return };
+        let mut others = Others::new();
+        assert_eq!(others.load(), None, "a moment tells nothing");
+        let since = others.since.as_mut().expect("Linux tells");
         since.at -= std::time::Duration::from_secs(10);
         since.busy_s -= 30.0;
         since.own_s -= 25.0;
