@@ -134,7 +134,7 @@ fn the_page_says_which_code_ran() {
     summary.rows[1].result.choice = Some("algorithm 7".to_owned());
     let html = page(&summary);
     for said in [
-        "gemm&lt;1&gt;: 168 registers, 0 bytes spilled, 2.00 KiB shared, 2 blocks at once\n  TILE_M=128 STAGES=4",
+        "gemm&lt;1&gt;: 168 registers, 0 bytes spilled, 2.00 KiB shared, blocks at once: 2\n  TILE_M=128 STAGES=4",
         "quickest candidate: algorithm 7",
     ] {
         assert!(html.contains(said), "the page lacks: {said}");

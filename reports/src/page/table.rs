@@ -118,7 +118,7 @@ fn implementation(row: &Row) -> String {
 fn compiled(code: &CodeReport) -> String {
     let CodeReport { kernel, constants, registers, spilled_bytes, shared_bytes, .. } = code;
     let shared = Bytes(u64::from(*shared_bytes));
-    let blocks = code.blocks_per_unit.map_or(String::new(), |n| format!(", {n} blocks at once"));
+    let blocks = code.blocks_per_unit.map_or(String::new(), |n| format!(", blocks at once: {n}"));
     let used =
         format!("{registers} registers, {spilled_bytes} bytes spilled, {shared} shared{blocks}");
     format!("{kernel}: {used}\n  {constants}").trim_end().to_owned()
