@@ -76,10 +76,53 @@ static BREAKAGES: &[Breakage] = &[
         FLASH,
         ["s_barrier();\n        u32 here", "u32 here"],
     ),
+    Breakage(
+        "gfx942_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["four / 4 * 2 + four % 2, half", "four / 4 * 2 + (four + 1) % 2, half"],
+    ),
+    Breakage(
+        "gfx942_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["__syncthreads();\n        next.store(tile, WANT_K", "next.store(tile, WANT_K"],
+    ),
+    Breakage(
+        "gfx942_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["__syncthreads();\n        ahead.advance", "ahead.advance"],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["^ permutation(lane_id() % 32)", "^ permutation(lane_id() % 16 / 2)"],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["s_waitcnt_vmcnt<(STAGES - 2) * (2 + STATISTICS_COPIES)>();", ""],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["s_barrier();\n        tiles.tile", "tiles.tile"],
+    ),
+    Breakage(
+        "gfx950_flash",
+        &attention::AttentionBackward,
+        BACKWARD,
+        ["s_waitcnt_lgkmcnt<4 * Fragments::COLUMN_TILES>()", "(void)0"],
+    ),
 ];
 
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
+const BACKWARD: &str = "b=1,h=2,hk=1,n=200,nk=260,d=128,causal=true";
 
 #[test]
 fn deliberate_breakages_are_noticed() {
@@ -90,8 +133,10 @@ fn deliberate_breakages_are_noticed() {
                 return;
             }
             let orders = [Order::InTurn, Order::Seeded(1), Order::Seeded(2)];
-            let Some(plan) = edited(plan, *edit) else { return };
+            let whole = plan;
+            let Some(plan) = edited(whole, *edit) else { return };
             tried += 1;
+            assert_eq!(verdict(trial, whole, arch, Order::InTurn), Ok(()), "`{name}` on {arch}");
             let noticed = orders.iter().any(|order| fails(trial, &plan, arch, *order));
             assert!(noticed || !compiler(), "`{name}` on {arch} without {:?}", edit[0]);
         });
@@ -108,17 +153,18 @@ fn fails(trial: &Trial, plan: &Plan, arch: &str, order: Order) -> bool {
     })
 }
 
-/// The plan with one place of its sources changed; none if it is made of others.
+/// The plan with one place of a source changed, in every launch of it; none if it is made of others.
 fn edited(plan: &Plan, [from, to]: [&str; 2]) -> Option<Plan> {
     let mut plan = plan.clone();
-    let mut places = 0;
+    let mut found = false;
     for step in &mut plan.steps {
         let Step::Launch(launch) = step else { continue };
         let Source { path, text, headers } = *launch.source;
-        places += text.matches(from).count();
+        let places = text.matches(from).count();
+        assert!(places < 2, "{places} places of {path} with {from:?}");
+        found |= places == 1;
         let text = text.replace(from, to).leak();
         launch.source = Box::leak(Box::new(Source { path, text, headers }));
     }
-    assert!(places < 2, "{places} places with {from:?}");
-    (places == 1).then_some(plan)
+    found.then_some(plan)
 }

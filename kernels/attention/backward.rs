@@ -19,6 +19,7 @@
 mod cpu;
 mod cpu_flash;
 mod cuda;
+mod hip;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -44,7 +45,7 @@ static ABOUT: About = About {
     cpu_rivals: "none: no crate offers it, and composed of products it would time five of the `gemm` crate's",
 };
 
-static IMPLEMENTATIONS: [Implementation; 4] = [
+static IMPLEMENTATIONS: [Implementation; 6] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -72,6 +73,20 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::flash),
+    },
+    Implementation {
+        name: "gfx942_flash",
+        idea: "matrix cores, a kernel of queries and one of keys, sums in registers, tiles staged in registers",
+        standing: Standing::Candidate,
+        supports: hip::gfx942,
+        code: Code::Steps(hip::staged),
+    },
+    Implementation {
+        name: "gfx950_flash",
+        idea: "matrix cores, a kernel of queries and one of keys, sums in registers, tiles in a ring in LDS",
+        standing: Standing::Candidate,
+        supports: hip::gfx950,
+        code: Code::Steps(hip::copied),
     },
 ];
 

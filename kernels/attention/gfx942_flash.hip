@@ -7,7 +7,7 @@
 // 32 exponentials of 16 cycles, and 32 KB of LDS read by every wave: 2048 cycles of a unit's LDS beside 4096 of products.
 //
 // Launch. block (512), grid (B H ceil(N / 256)); no dynamic shared memory. d is a multiple of 8, at most HEAD_DIM; Nk d is below 2^30.
-// Arguments: Q, K, V, O, LSE, H, Hk, N, Nk, d, scale log2(e) (f32). Macros: those of flash_mfma.h.
+// Arguments: Q, K, V, O, LSE, H, Hk, N, Nk, d, scale log2(e) (f32). Macros: those of mfma_rows.h.
 #include "attention/flash_mfma.h"
 
 constexpr int K_CHUNKS = HEAD_DIM / 8, V_CHUNKS = KEYS / 8;   // vectors in a row of keys, and in a row of turned values
@@ -54,7 +54,7 @@ struct Staged {
     }
 };
 
-DEVICE void use_tile(State& state, const Queries& queries, const Vector16* keys, const Vector16* values, float scale, int key, int seen, bool masked) {
+DEVICE void use_tile(State& state, const Rows& queries, const Vector16* keys, const Vector16* values, float scale, int key, int seen, bool masked) {
     u32 row = lane_id() % 32, group = lane_id() / 32;
     Sum16 scores[KEY_TILES] = {};
 #pragma unroll
@@ -76,10 +76,10 @@ void attention_gfx942_flash(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v
     Part part(heads, key_heads, n);
     q += part.head * (long long)n * d, o += part.head * (long long)n * d, lse += part.head * (long long)n;
     k += part.key_head * (long long)nk * d, v += part.key_head * (long long)nk * d;
-    int first = part.first + warp_index() * WAVE_QUERIES;
-    int seen = visible(first + lane_id() % 32, n, nk), all_see = visible(first, n, nk), some_see = visible(first + WAVE_QUERIES - 1, n, nk);
-    int end = visible(min_int(part.first + QUERIES, n) - 1, n, nk);
-    Queries queries;
+    int first = part.first + warp_index() * WAVE_ROWS;
+    int seen = visible(first + lane_id() % 32, n, nk), all_see = visible(first, n, nk), some_see = visible(first + WAVE_ROWS - 1, n, nk);
+    int end = visible(min_int(part.first + BLOCK_ROWS, n) - 1, n, nk);
+    Rows queries;
     queries.load(q, first, n, d);
     State state;
     Staged next;

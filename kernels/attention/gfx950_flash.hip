@@ -8,7 +8,7 @@
 // 32 exponentials of 16 cycles, and 32 KB of LDS read by every wave.
 //
 // Launch. block (512), grid (B H ceil(N / 256)); no dynamic shared memory. d is a multiple of 8, at most HEAD_DIM; Nk d is below 2^30.
-// Arguments: Q, K, V, O, LSE, H, Hk, N, Nk, d, scale log2(e) (f32). Macros: those of flash_mfma.h.
+// Arguments: Q, K, V, O, LSE, H, Hk, N, Nk, d, scale log2(e) (f32). Macros: those of mfma_rows.h.
 #include "attention/flash_mfma.h"
 
 constexpr int STAGES = 4, STAGE_BYTES = 2 * TILE_BYTES;
@@ -110,10 +110,10 @@ void attention_gfx950_flash(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v
     Part part(heads, key_heads, n);
     q += part.head * (long long)n * d, o += part.head * (long long)n * d, lse += part.head * (long long)n;
     k += part.key_head * (long long)nk * d, v += part.key_head * (long long)nk * d;
-    int first = part.first + warp_index() * WAVE_QUERIES;
-    int seen = visible(first + lane_id() % 32, n, nk), all_see = visible(first, n, nk), some_see = visible(first + WAVE_QUERIES - 1, n, nk);
-    int end = visible(min_int(part.first + QUERIES, n) - 1, n, nk);
-    Queries queries;
+    int first = part.first + warp_index() * WAVE_ROWS;
+    int seen = visible(first + lane_id() % 32, n, nk), all_see = visible(first, n, nk), some_see = visible(first + WAVE_ROWS - 1, n, nk);
+    int end = visible(min_int(part.first + BLOCK_ROWS, n) - 1, n, nk);
+    Rows queries;
     queries.load(q, first, n, d);
     Copy k_copy(false), v_copy(true);
     u32 base = lds_address(lds), k_place = KeyFragments::place(), v_place = TILE_BYTES + ValueFragments::place();

@@ -20,14 +20,19 @@ static GFX950: Source = Source {
 };
 static FLASH_HEADERS: &[Header] = &[
     Header { name: "attention/flash_mfma.h", text: include_str!("flash_mfma.h") },
+    MFMA_ROWS,
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,
     tile::HIP,
 ];
 
-/// Queries of a block, 32 a wave.
-const QUERIES: usize = 256;
+/// What the passes share.
+pub const MFMA_ROWS: Header =
+    Header { name: "attention/mfma_rows.h", text: include_str!("mfma_rows.h") };
+
+/// Queries of a block, 32 a wave; in the backward pass keys too.
+pub const BLOCK_ROWS: usize = 256;
 
 /// `supports` of the kernel that stages tiles in registers.
 pub fn gfx942(problem: &Problem, info: &Info) -> Result<(), String> {
@@ -51,7 +56,8 @@ pub fn copied(problem: &Problem, _info: &Info) -> Plan {
     flash(&GFX950, "attention_gfx950_flash", problem)
 }
 
-fn fits(problem: &Problem) -> Result<(), String> {
+/// Whether elements, heads and extents suit the matrix cores, in either pass.
+pub fn fits(problem: &Problem) -> Result<(), String> {
     let Sizes { n, nk, d, .. } = Sizes::of(problem);
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("multiplies bf16 and f16, not {}", problem.dtype));
@@ -73,7 +79,7 @@ fn heads(problem: &Problem) -> u64 {
 }
 
 fn blocks(problem: &Problem) -> u64 {
-    heads(problem) * (Sizes::of(problem).n.div_ceil(QUERIES) as u64)
+    heads(problem) * (Sizes::of(problem).n.div_ceil(BLOCK_ROWS) as u64)
 }
 
 fn flash(source: &'static Source, entry: &'static str, problem: &Problem) -> Plan {

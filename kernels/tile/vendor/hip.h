@@ -142,6 +142,10 @@ DEVICE BufferResource make_buffer(const void* base, long long bytes) {
     int reachable = bytes < 0 ? 0 : bytes < 0x7FFFFFF0 ? int(bytes) : 0x7FFFFFF0;
     return __builtin_amdgcn_make_buffer_rsrc(const_cast<void*>(base), 0, reachable, 0x00027000);
 }
+// The same of less than 2 GiB, in fewer registers.
+DEVICE BufferResource make_short_buffer(const void* base, int bytes) {
+    return __builtin_amdgcn_make_buffer_rsrc(const_cast<void*>(base), 0, bytes < 0 ? 0 : bytes, 0x00027000);
+}
 
 DEVICE Vector16 buffer_load_dwordx4(BufferResource buffer, u32 offset) {
     return __builtin_bit_cast(Vector16, __builtin_amdgcn_raw_buffer_load_b128(buffer, offset, 0, 0));
@@ -211,6 +215,11 @@ DEVICE u32 lds_address(const void* pointer) { return u32(reinterpret_cast<u64>((
 // Copies 16 bytes a lane to consecutive vectors of LDS from `lds` on, which is the same in all lanes; counted by vmcnt.
 DEVICE void buffer_load_dwordx4_lds(u32 lds, BufferResource buffer, u32 offset, u32 scalar_offset) {
     __builtin_amdgcn_raw_ptr_buffer_load_lds(buffer, (LdsPointer)u64(lds), 16, offset, scalar_offset, 0, 0);
+}
+
+// The same of 4 bytes a lane.
+DEVICE void buffer_load_dword_lds(u32 lds, BufferResource buffer, u32 offset, u32 scalar_offset) {
+    __builtin_amdgcn_raw_ptr_buffer_load_lds(buffer, (LdsPointer)u64(lds), 4, offset, scalar_offset, 0, 0);
 }
 
 // Of every 16 lanes, lane l names four 16-bit elements; it gets element l % 4 of what lanes l / 4, 4 + l / 4, 8 + l / 4, 12 + l / 4 named.
