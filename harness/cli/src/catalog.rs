@@ -37,3 +37,48 @@ pub fn suite(name: &str) -> anyhow::Result<Suite> {
         std::fs::read_to_string(name).with_context(|| format!("cannot read the suite {name}"))?;
     Ok(Suite::parse(name, &text)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use tilemark_core::device::Vendor;
+    use tilemark_core::{Bytes, Info};
+    use tilemark_engine::plan::{Plan, Selection};
+
+    /// Whoever refuses a problem before looking at the device would vanish from a plan for its own
+    /// device, where the refusal is to be a record.
+    #[test]
+    fn no_implementation_is_left_out_of_a_plan_that_has_it() {
+        let gpus = [(Vendor::Nvidia, "sm_90a"), (Vendor::Amd, "gfx942"), (Vendor::Amd, "gfx950")];
+        for ((vendor, arch), (name, text)) in
+            gpus.into_iter().flat_map(|gpu| SUITES.iter().map(move |suite| (gpu, suite)))
+        {
+            let suite = Suite::parse(name, text).unwrap();
+            let plan = Plan::make(&suite, &CATALOG, &[gpu(vendor, arch)], &Selection::default());
+            let plan = plan.unwrap();
+            let planned: BTreeSet<String> =
+                plan.cases().map(|planned| planned.case.implementation.clone()).collect();
+            let left_out = &plan.left_out["gpu:0"];
+            assert!(planned.len() > 5 && left_out.len() > 5, "{arch}: {planned:?}, {left_out:?}");
+            let both: Vec<_> = planned.intersection(left_out).collect();
+            assert!(both.is_empty(), "{name} on {arch}: {both:?} refuse before they look");
+        }
+    }
+
+    fn gpu(vendor: Vendor, arch: &str) -> Info {
+        Info {
+            name: "gpu:0".to_owned(),
+            vendor,
+            model: "made up".to_owned(),
+            arch: arch.to_owned(),
+            uuid: None,
+            memory: Bytes(100 << 30),
+            last_level_cache: Bytes(0),
+            units: 132,
+            driver: None,
+            runtime: None,
+            traits: Vec::new(),
+        }
+    }
+}

@@ -92,6 +92,14 @@ pub fn plan(plan: &Plan) {
     println!("{table}");
 }
 
+/// Which implementations a plan does not mention, since they are for other devices.
+pub fn left_out(plan: &Plan) {
+    for (device, implementations) in &plan.left_out {
+        let names: Vec<&str> = implementations.iter().map(String::as_str).collect();
+        eprintln!("{device} leaves out what is for other devices: {}", names.join(", "));
+    }
+}
+
 /// What a search found, in the form of the file of choices: the entry as data, all else as comments.
 pub fn trial(search: &Search, trial: &Trial, entry: Option<&str>) {
     let (problem, device) = (search.group.problem.id(), &search.group.device);

@@ -189,7 +189,7 @@ pub struct Implementation {
     pub idea: &'static str,
     /// What it stands for in a comparison.
     pub standing: Standing,
-    /// `Ok`, or why it cannot solve this problem on this device.
+    /// `Ok`, or why it cannot solve this problem on this device, at which it looks first.
     pub supports: fn(&Problem, &Info) -> Result<(), String>,
     /// How it runs.
     pub code: Code,
@@ -287,13 +287,22 @@ pub struct Candidate {
 /// Puts something on a stream.
 pub type Enqueue = Box<dyn FnMut() -> Result<(), Fault>>;
 
-impl Code {
-    /// Whether devices of this vendor run such code at all; if not, a plan does not even mention
-    /// the implementation there.
-    pub fn runs_on(&self, vendor: Vendor) -> bool {
-        matches!(self, Code::Host(_)) == vendor.runs_host_code()
+impl Implementation {
+    /// Whether its code is for other devices than this one, so that a plan does not even mention it
+    /// there: a function on the host on a GPU or the reverse, or code for another vendor or
+    /// architecture. The last is told by the refusal, which a device of no vendor would get in the
+    /// same words; `supports` therefore looks at the device first.
+    pub fn is_for_other_devices(&self, problem: &Problem, info: &Info) -> bool {
+        if matches!(self.code, Code::Host(_)) || info.vendor.runs_host_code() {
+            return !(matches!(self.code, Code::Host(_)) && info.vendor.runs_host_code());
+        }
+        let nobodys = Info { vendor: Vendor::Null, ..info.clone() };
+        (self.supports)(problem, info)
+            .is_err_and(|reason| (self.supports)(problem, &nobodys) == Err(reason))
     }
+}
 
+impl Code {
     /// What a device is given to run this problem.
     pub fn body(&self, problem: &Problem, info: &Info) -> Body {
         match *self {

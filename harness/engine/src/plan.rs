@@ -1,14 +1,15 @@
 //! Turns a suite and the user's selection into the list of cases, without touching a device.
 //!
 //! The plan is pure data: it can be printed (`--dry-run`), hashed (`--resume`) and split
-//! (`--shard`). Cases that cannot run are in it with the reason.
+//! (`--shard`). Cases that cannot run are in it with the reason, except where the implementation is
+//! for other devices, which the plan says once.
 
 use crate::axis::AxisValues;
 use crate::catalog::{Catalog, UnknownName};
 use crate::suite::{Entry, ShapeTable, Shapes, Suite, SuiteError, named_shapes};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
-use tilemark_core::family::Standing;
+use tilemark_core::family::{Code, Standing};
 use tilemark_core::record::WorkDone;
 use tilemark_core::{
     Bytes, Case, Distribution, Dtype, Family, Implementation, Info, Problem, Shape, Value,
@@ -46,10 +47,12 @@ pub struct Shard {
 }
 
 /// Everything a run will do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Problems in order, each with all its cases on one device.
     pub groups: Vec<Group>,
+    /// Of each device, the implementations that were asked for and are for other devices.
+    pub left_out: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One problem on one device: its cases take turns.
@@ -135,13 +138,19 @@ impl Plan {
             catalog.family(name)?;
         }
         let problems = problems(suite, catalog, selection)?;
-        let mut plan = Plan { groups: Vec::new() };
+        let mut plan = Plan::default();
         let mut unfiltered = 0;
         for device in devices {
             for problem in &problems {
                 let family = catalog.family(&problem.family)?;
                 let mut group = group(catalog, family, problem, device);
                 unfiltered += group.cases.len();
+                for left_out in strangers(catalog, family, problem, device) {
+                    if selection.keeps(&left_out) {
+                        let of_device = plan.left_out.entry(device.name.clone()).or_default();
+                        of_device.insert(left_out.implementation);
+                    }
+                }
                 group.cases.retain(|planned| selection.keeps(&planned.case));
                 mark_too_large(&mut group, family, device);
                 if !group.cases.is_empty() {
@@ -364,14 +373,9 @@ fn group(
     device: &Info,
 ) -> Group {
     let work = family.work(problem);
-    let native = |implementation: &&Implementation| implementation.code.runs_on(device.vendor);
-    let cases = catalog.implementations(family).filter(native).map(|implementation| Planned {
-        case: Case {
-            problem: problem.clone(),
-            implementation: implementation.name.to_owned(),
-            variant: None,
-            device: device.name.clone(),
-        },
+    let is_at_home = |i: &&Implementation| !i.is_for_other_devices(problem, device);
+    let cases = catalog.implementations(family).filter(is_at_home).map(|implementation| Planned {
+        case: case(problem, implementation, device),
         standing: implementation.standing,
         status: match (implementation.supports)(problem, device) {
             Ok(()) => Status::Ready,
@@ -388,6 +392,31 @@ fn group(
             executed: work.executed,
             least_bytes: work.least_bytes,
         },
+    }
+}
+
+/// What the cases would be of implementations that are for other GPUs. Functions on a host are not
+/// worth a word on a GPU, nor the reverse.
+fn strangers(
+    catalog: &Catalog,
+    family: &'static dyn Family,
+    problem: &Problem,
+    device: &Info,
+) -> impl Iterator<Item = Case> {
+    let is_stranger = |i: &&Implementation| {
+        matches!(i.code, Code::Host(_)) == device.vendor.runs_host_code()
+            && i.is_for_other_devices(problem, device)
+    };
+    let strangers = catalog.implementations(family).filter(is_stranger);
+    strangers.map(|implementation| case(problem, implementation, device))
+}
+
+fn case(problem: &Problem, implementation: &Implementation, device: &Info) -> Case {
+    Case {
+        problem: problem.clone(),
+        implementation: implementation.name.to_owned(),
+        variant: None,
+        device: device.name.clone(),
     }
 }
 

@@ -133,7 +133,12 @@ fn results(
         all = results;
         Ok(())
     };
-    runner.run(&Plan { groups: vec![group.clone()] }, &|_| false, &mut keep, observer)?;
+    runner.run(
+        &Plan { groups: vec![group.clone()], ..Plan::default() },
+        &|_| false,
+        &mut keep,
+        observer,
+    )?;
     Ok(all)
 }
 

@@ -3,8 +3,11 @@
 mod common;
 
 use common::CATALOG;
-use tilemark_core::{Bytes, Dtype, Info};
+use tilemark_core::device::Vendor;
+use tilemark_core::family::{Code, Standing};
+use tilemark_core::{Bytes, Dtype, Implementation, Info, Problem};
 use tilemark_engine::axis::AxisValues;
+use tilemark_engine::catalog::Catalog;
 use tilemark_engine::device;
 use tilemark_engine::plan::{Plan, PlanError, Selection, Shard, Status};
 use tilemark_engine::suite::Suite;
@@ -174,4 +177,49 @@ fn what_does_not_fit_is_planned_as_too_large() {
     let axes = vec![AxisValues::parse("rows=18446744073709551615").unwrap()];
     let plan = plan_on(SUITE, cpu(), &Selection { axes, ..honest() }).unwrap();
     assert!(plan.cases().all(|planned| matches!(planned.status, Status::TooLarge { .. })));
+}
+
+/// Device code for this architecture and an odd number of rows.
+const fn for_arch(
+    name: &'static str,
+    supports: fn(&Problem, &Info) -> Result<(), String>,
+) -> Implementation {
+    let code = Code::Steps(|_, _| unreachable!("a plan asks for no steps"));
+    Implementation { name, idea: "a test", standing: Standing::Candidate, supports, code }
+}
+
+fn needs(vendor: Vendor, arch: &str, problem: &Problem, info: &Info) -> Result<(), String> {
+    if info.vendor != vendor || info.arch != arch {
+        return Err(format!("needs {arch}, and {} is {}", info.name, info.arch));
+    }
+    let odd = problem.shape.integer("rows") % 2 == 1;
+    if odd { Ok(()) } else { Err("takes an odd number of rows".to_owned()) }
+}
+
+static GFX942: Implementation = for_arch("gfx942", |p, i| needs(Vendor::Amd, "gfx942", p, i));
+static GFX950: Implementation = for_arch("gfx950", |p, i| needs(Vendor::Amd, "gfx950", p, i));
+static SM90: Implementation = for_arch("sm90", |p, i| needs(Vendor::Nvidia, "sm_90a", p, i));
+static FOR_GPUS: [(&str, &Implementation); 3] =
+    [("sum_of_squares", &GFX942), ("sum_of_squares", &GFX950), ("sum_of_squares", &SM90)];
+
+#[test]
+fn code_for_other_gpus_is_no_case_and_is_named_once() {
+    let catalog = Catalog { rivals: &FOR_GPUS, ..CATALOG };
+    let suite = Suite::parse("test.toml", SUITE).unwrap();
+    let device = Info { name: "hip:0".into(), vendor: Vendor::Amd, arch: "gfx942".into(), ..cpu() };
+    let make = |only: &[&str]| {
+        let axes = vec![AxisValues::parse("rows=[5,6]").unwrap()];
+        let only = only.iter().map(|glob| (*glob).to_owned()).collect();
+        let selection = Selection { axes, only, ..Selection::default() };
+        Plan::make(&suite, &catalog, std::slice::from_ref(&device), &selection)
+    };
+    let plan = make(&[]).unwrap();
+    let found: Vec<_> =
+        plan.cases().map(|p| (p.case.implementation.as_str(), p.status.clone())).collect();
+    let refused = Status::Unsupported("takes an odd number of rows".to_owned());
+    assert_eq!(found, [("gfx942", Status::Ready), ("gfx942", refused)]);
+    let left_out: Vec<&str> = plan.left_out["hip:0"].iter().map(String::as_str).collect();
+    assert_eq!((plan.left_out.len(), left_out), (1, vec!["gfx950", "sm90"]));
+    assert_eq!(make(&["gfx942", "sm*"]).unwrap().left_out["hip:0"].len(), 1);
+    assert!(make(&["sm*"]).is_err_and(|error| error.to_string().contains("is empty")));
 }

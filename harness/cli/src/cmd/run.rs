@@ -34,6 +34,7 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let selection = selection(&args.selection);
     let infos = devices(&args.selection.devices, &suite)?;
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
+    output::left_out(&plan);
     if args.dry_run {
         output::plan(&plan);
         return Ok(Exit::Ok);

@@ -34,7 +34,7 @@ pub fn run(args: &TuneArgs) -> anyhow::Result<Exit> {
     check(args, &searches, &infos)?;
     if args.dry_run {
         let groups = searches.into_iter().map(|search| search.group).collect();
-        output::plan(&Plan { groups });
+        output::plan(&Plan { groups, ..Plan::default() });
         return Ok(Exit::Ok);
     }
     let outputs = Outputs::open(args)?;
