@@ -169,6 +169,7 @@ fn start(
         Argument::U32(value) => value.to_le_bytes().to_vec(),
         Argument::I64(value) => value.to_le_bytes().to_vec(),
         Argument::F32(value) => value.to_le_bytes().to_vec(),
+        Argument::Words(words) => words.iter().flat_map(|word| word.to_le_bytes()).collect(),
         Argument::TensorMap(_) => panic!("AMD has no tensor maps"),
     };
     let arguments: Vec<Vec<u8>> = step.arguments.iter().map(bytes).collect();

@@ -146,6 +146,7 @@ enum Kind {
     I32,
     I64,
     F32,
+    Words,
     Map,
 }
 
@@ -156,6 +157,7 @@ impl Kind {
             Argument::I32(_) | Argument::U32(_) => Kind::I32,
             Argument::I64(_) => Kind::I64,
             Argument::F32(_) => Kind::F32,
+            Argument::Words(_) => Kind::Words,
             Argument::TensorMap(_) => Kind::Map,
         }
     }
@@ -163,6 +165,7 @@ impl Kind {
     fn named(parameter: &str) -> Self {
         match parameter {
             p if p.contains("TensorMap") => Kind::Map,
+            p if p.contains("__grid_constant__") => Kind::Words,
             p if p.contains('*') => Kind::Pointer,
             p if p.contains("long long") => Kind::I64,
             p if p.contains("int ") => Kind::I32,
@@ -207,6 +210,9 @@ fn check_launch(launch: &Launch, sizes: &[u64]) -> Result<(), String> {
             Argument::TensorMap(map) => {
                 let size = sizes.get(map.tensor).ok_or(format!("no tensor {}", map.tensor))?;
                 check_map(map, *size)?;
+            }
+            Argument::Words(words) => {
+                require((1..=32).contains(&words.len()), &format!("{} words", words.len()))?;
             }
             _ => {}
         }

@@ -175,6 +175,8 @@ pub enum Argument {
     I64(i64),
     /// A 32-bit float.
     F32(f32),
+    /// Up to 32 words, passed by value as a struct: a table that every block of threads reads.
+    Words(Vec<u32>),
     /// A descriptor for the tensor memory accelerator, passed by value (128 bytes).
     TensorMap(TensorMap),
 }

@@ -172,6 +172,7 @@ fn argument<R: Runtime>(
         launch::Argument::U32(value) => Argument::new(&value.to_le_bytes()),
         launch::Argument::I64(value) => Argument::new(&value.to_le_bytes()),
         launch::Argument::F32(value) => Argument::new(&value.to_le_bytes()),
+        launch::Argument::Words(words) => Argument::new(bytemuck::cast_slice(words)),
         launch::Argument::TensorMap(map) => {
             context.tensor_map(map, place(memory, map.tensor)?.0)?
         }
