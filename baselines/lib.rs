@@ -28,6 +28,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention", &rivals::torch::FLASH),
     ("attention_bwd", &rivals::torch::CUDNN_BACKWARD),
     ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
+    ("block_sparse_attention", &rivals::torch::MASKED),
+    ("block_sparse_attention", &rivals::torch::FLEX),
     ("rmsnorm", &rivals::torch::RMSNORM),
     ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
 ];

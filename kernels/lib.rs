@@ -3,6 +3,7 @@
 //! Nothing here knows a clock, a file or a device: a family says what is computed and how, as data.
 
 pub mod attention;
+pub mod block_sparse_attention;
 pub mod gemm;
 pub mod rmsnorm;
 
@@ -28,6 +29,7 @@ pub static FAMILIES: &[&dyn Family] = &[
     &gemm::Gemm,
     &attention::Attention,
     &attention::AttentionBackward,
+    &block_sparse_attention::BlockSparseAttention,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
 ];

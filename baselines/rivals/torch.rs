@@ -77,8 +77,26 @@ pub static FLASH_BACKWARD: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_attention_backward", c"plan_flash")),
 };
 
+/// A dense kernel with a mask that is added to its scores.
+pub static MASKED: Implementation = Implementation {
+    name: "torch_masked",
+    idea: "the quicker of torch's memory-efficient and cuDNN back ends with the mask added to the scores, made beforehand",
+    standing: Standing::Rival,
+    supports: supports_blocks,
+    code: Code::Library(|site| plan(site, c"tilemark_block_sparse_attention", c"plan_masked")),
+};
+
+/// torch's own block-sparse attention.
+pub static FLEX: Implementation = Implementation {
+    name: "torch_flex",
+    idea: "FlexAttention under torch.compile with its block mask, made beforehand",
+    standing: Standing::Rival,
+    supports: supports_blocks,
+    code: Code::Library(|site| plan(site, c"tilemark_block_sparse_attention", c"plan_flex")),
+};
+
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 6] = [
+const MODULES: [(&CStr, &CStr, &str); 7] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -86,6 +104,11 @@ const MODULES: [(&CStr, &CStr, &str); 6] = [
         c"tilemark_attention_backward",
         c"rivals/torch/attention_backward.py",
         include_str!("torch/attention_backward.py"),
+    ),
+    (
+        c"tilemark_block_sparse_attention",
+        c"rivals/torch/block_sparse_attention.py",
+        include_str!("torch/block_sparse_attention.py"),
     ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
     (
@@ -145,6 +168,15 @@ fn supports_flash(problem: &Problem, info: &Info) -> Result<(), String> {
     let [n, nk] = ["n", "nk"].map(|axis| problem.shape.integer(axis));
     if problem.shape.flag("causal") && nk < n {
         return Err("the log-sum-exp of a query without keys is +∞ there, −∞ here".to_owned());
+    }
+    Ok(())
+}
+
+fn supports_blocks(problem: &Problem, info: &Info) -> Result<(), String> {
+    only_gpu(info)?;
+    supports_attention(problem)?;
+    if problem.shape.word("mask") == "block_previous" {
+        return Err("torch gives NaN to a query that sees no key".to_owned());
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ mod tests;
 
 pub use backward::AttentionBackward;
 
+pub(crate) use cpu_flash::flash as flash_on_host;
+
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use std::ops::Range;

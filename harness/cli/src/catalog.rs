@@ -18,6 +18,7 @@ pub static SUITES: &[(&str, &str)] = &[
     ("smoke", include_str!("../../../suites/smoke.toml")),
     ("nightly", include_str!("../../../suites/nightly.toml")),
     ("paper", include_str!("../../../suites/paper.toml")),
+    ("hmar", include_str!("../../../suites/hmar.toml")),
 ];
 
 /// The suite of that name, or in that file.
