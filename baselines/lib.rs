@@ -32,6 +32,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("block_sparse_attention", &rivals::torch::FLEX),
     ("rmsnorm", &rivals::torch::RMSNORM),
     ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
+    ("shared_prefix_attention", &rivals::torch::REPEATED),
+    ("shared_prefix_attention", &rivals::torch::TWO_CALLS),
 ];
 
 /// Versions of the libraries that the rivals on a device of this vendor call, as far as they are

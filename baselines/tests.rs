@@ -91,6 +91,7 @@ fn is_said_to_be_missing(family: &str, rival: &Implementation, info: &Info) -> b
         "gemm" => "m=8,n=8,k=8",
         "block_sparse_attention" => "b=1,h=1,schedule=to4",
         "rmsnorm" | "rmsnorm_bwd" => "rows=8,hidden=8",
+        "shared_prefix_attention" => "b=1,h=1,p=8,u=8,d=8",
         _ => "b=1,h=1,n=8,d=8",
     };
     let problem = Trial::new(*truth, shape, Dtype::Bf16).problem;

@@ -6,6 +6,7 @@ pub mod attention;
 pub mod block_sparse_attention;
 pub mod gemm;
 pub mod rmsnorm;
+pub mod shared_prefix_attention;
 
 mod exactness;
 mod host;
@@ -32,4 +33,5 @@ pub static FAMILIES: &[&dyn Family] = &[
     &block_sparse_attention::BlockSparseAttention,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
+    &shared_prefix_attention::SharedPrefixAttention,
 ];

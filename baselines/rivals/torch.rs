@@ -95,8 +95,26 @@ pub static FLEX: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_block_sparse_attention", c"plan_flex")),
 };
 
+/// A fused kernel over keys that are repeated for each sequence.
+pub static REPEATED: Implementation = Implementation {
+    name: "torch_repeated",
+    idea: "the quicker of torch's cuDNN and FlashAttention-2 back ends over the cache with the prefix repeated beforehand",
+    standing: Standing::Rival,
+    supports: supports_prefix,
+    code: Code::Library(|site| plan(site, c"tilemark_shared_prefix_attention", c"plan_repeated")),
+};
+
+/// Hydragen's recipe in torch's operators.
+pub static TWO_CALLS: Implementation = Implementation {
+    name: "torch_hydragen",
+    idea: "torch's FlashAttention-2 back end over the prefix and over own keys, merged by LSE in f32",
+    standing: Standing::Rival,
+    supports: supports_prefix,
+    code: Code::Library(|site| plan(site, c"tilemark_shared_prefix_attention", c"plan_two_calls")),
+};
+
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 7] = [
+const MODULES: [(&CStr, &CStr, &str); 8] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -109,6 +127,11 @@ const MODULES: [(&CStr, &CStr, &str); 7] = [
         c"tilemark_block_sparse_attention",
         c"rivals/torch/block_sparse_attention.py",
         include_str!("torch/block_sparse_attention.py"),
+    ),
+    (
+        c"tilemark_shared_prefix_attention",
+        c"rivals/torch/shared_prefix_attention.py",
+        include_str!("torch/shared_prefix_attention.py"),
     ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
     (
@@ -177,6 +200,15 @@ fn supports_blocks(problem: &Problem, info: &Info) -> Result<(), String> {
     supports_attention(problem)?;
     if problem.shape.word("mask") == "block_previous" {
         return Err("torch gives NaN to a query that sees no key".to_owned());
+    }
+    Ok(())
+}
+
+fn supports_prefix(problem: &Problem, info: &Info) -> Result<(), String> {
+    only_gpu(info)?;
+    supports_attention(problem)?;
+    if problem.shape.flag("ragged") {
+        return Err("torch's dense attention has one number of keys for all sequences".to_owned());
     }
     Ok(())
 }

@@ -7,29 +7,28 @@ use super::work_list::{Grain, argument, fits, work_list};
 use super::{LSE, heads, scale};
 use crate::tile::{self, SM90_SHARED_BYTES, count, element, needs_31_bits, needs_sm_90a};
 use std::f64::consts::LOG2_E;
-use tilemark_core::launch::{
-    Argument, Constant, Header, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
-};
+use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Dtype, Info, Problem};
 
 static BLOCKS: Source = Source {
     path: "block_sparse_attention/sm90_blocks.cu",
     text: include_str!("sm90_blocks.cu"),
-    headers: &[
-        Header {
-            name: "block_sparse_attention/sm90_blocks.h",
-            text: include_str!("sm90_blocks.h"),
-        },
-        Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") },
-        Header {
-            name: "attention/sm90_stream.h",
-            text: include_str!("../attention/sm90_stream.h"),
-        },
-        tile::TILE,
-        tile::CUDA,
-        tile::CUDA_WGMMA,
-    ],
+    headers: WORK_LIST_HEADERS,
 };
+
+/// What attention over a work list includes.
+pub static WORK_LIST_HEADERS: &[Header] = &[
+    Header {
+        name: "block_sparse_attention/sm90_consumer.h",
+        text: include_str!("sm90_consumer.h"),
+    },
+    Header { name: "block_sparse_attention/sm90_blocks.h", text: include_str!("sm90_blocks.h") },
+    Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") },
+    Header { name: "attention/sm90_stream.h", text: include_str!("../attention/sm90_stream.h") },
+    tile::TILE,
+    tile::CUDA,
+    tile::CUDA_WGMMA,
+];
 
 /// Indices in the family's list of tensors.
 const Q: usize = 0;
@@ -38,8 +37,8 @@ const V: usize = 2;
 const O: usize = 3;
 
 /// Rows of a warpgroup, and elements of a row of every box: 128 bytes, the width of the swizzle.
-const ROWS: u32 = 64;
-const BOX_WIDTH: u32 = 64;
+pub const ROWS: u32 = 64;
+pub const BOX_WIDTH: u32 = 64;
 
 /// `supports` of Hopper's kernel.
 pub fn hopper(problem: &Problem, info: &Info) -> Result<(), String> {
@@ -66,10 +65,14 @@ pub fn flash(problem: &Problem, info: &Info) -> Plan {
     let rows = blocks.last().map_or(0, |block| block.rows.end);
     let tiles = heads * segments.iter().map(|s| grain.tiles(s.whole.rows.len())).sum::<usize>();
     let d = problem.shape.index("d");
+    let map = |tensor: usize, box_rows: u32| {
+        let dims = [d, rows, heads].map(|extent| extent as u64);
+        tile::swizzled_map(tensor, problem.dtype, &dims, &[BOX_WIDTH, box_rows, 1])
+    };
     let mut arguments = vec![
-        map(problem, Q, heads, rows, ROWS),
-        map(problem, K, heads, rows, tile.keys),
-        map(problem, V, heads, rows, tile.keys),
+        map(Q, ROWS),
+        map(K, tile.keys),
+        map(V, tile.keys),
         argument(blocks.iter().map(|block| (block, false))),
         argument(segments.iter().map(|segment| (&segment.whole, segment.packed))),
         tile::tensor(O),
@@ -90,32 +93,34 @@ pub fn flash(problem: &Problem, info: &Info) -> Plan {
     Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] }
 }
 
-/// The constants of `sm90_blocks.cu`.
-struct Tile {
+/// The constants of `sm90_consumer.h`.
+pub struct Tile {
     /// Elements of a head, padded with zeros by the copy engine.
-    head: u32,
+    pub head: u32,
     /// Of a stage.
-    keys: u32,
+    pub keys: u32,
     /// Warpgroups with 64 queries each.
-    consumers: u32,
+    pub consumers: u32,
     stages: u32,
 }
 
 impl Tile {
     /// Those of dense attention, which were measured to be its best.
-    fn of(d: usize) -> Self {
+    pub fn of(d: usize) -> Self {
         match d {
             0..=64 => Tile { head: 64, keys: 128, consumers: 3, stages: 3 },
             _ => Tile { head: 128, keys: 128, consumers: 2, stages: 2 },
         }
     }
 
-    fn grain(&self) -> Grain {
+    /// What it is to a work list.
+    pub fn grain(&self) -> Grain {
         let [rows, groups, keys] = [ROWS, self.consumers, self.keys].map(|n| n as usize);
         Grain { rows, groups, keys }
     }
 
-    fn constants(&self, dtype: Dtype) -> Vec<(&'static str, Constant)> {
+    /// As macros.
+    pub fn constants(&self, dtype: Dtype) -> Vec<(&'static str, Constant)> {
         let number = |value: u32| Constant::Integer(value.into());
         vec![
             ("ELEMENT", element(dtype).into()),
@@ -126,25 +131,11 @@ impl Tile {
         ]
     }
 
-    fn shared_bytes(&self) -> u32 {
+    /// Of a block.
+    pub fn shared_bytes(&self) -> u32 {
         let queries_and_output = 2 * ROWS * self.consumers * self.head * 2;
         let bytes = queries_and_output + self.stages * self.keys * self.head * 4 + 256;
         debug_assert!(bytes <= SM90_SHARED_BYTES);
         bytes
     }
-}
-
-/// A tensor (heads, L, D) in boxes of `box_rows` rows of one head.
-fn map(problem: &Problem, tensor: usize, heads: usize, rows: usize, box_rows: u32) -> Argument {
-    let d = problem.shape.integer("d");
-    let row_bytes = d * problem.dtype.size();
-    Argument::TensorMap(TensorMap {
-        tensor,
-        dtype: problem.dtype,
-        dims: vec![d, rows as u64, heads as u64],
-        strides_bytes: vec![row_bytes, row_bytes * rows as u64],
-        box_dims: vec![BOX_WIDTH, box_rows, 1],
-        swizzle: Swizzle::B128,
-        l2_promotion: L2Promotion::B256,
-    })
 }

@@ -17,9 +17,13 @@ mod schedule;
 mod tests;
 mod work_list;
 
+pub(crate) use cuda::{BOX_WIDTH, ROWS, Tile, WORK_LIST_HEADERS};
+pub(crate) use schedule::Block;
+pub(crate) use work_list::{argument, fits};
+
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
-use schedule::{Block, blocks};
+use schedule::blocks;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
 use tilemark_core::shape::{AxisDefault, AxisKind};
 use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Tensor};

@@ -2,12 +2,9 @@
 // key is read. Q, K, V and O (B, H, L, d), LSE (B, H, L) in f32, natural. A query that sees nothing has O = 0 and LSE = -inf.
 //
 // Mapping, as in attention/sm90_flash.cu: a persistent block of threads takes tiles of 64 CONSUMERS queries from a work list, longest
-// first; each consumer warpgroup keeps 64 rows of scores and of O in registers, one thread streams keys and values by the copy engine, and
-// a consumer's stages form one stream through its tiles, so that the softmax of a stage runs under the product of the one before.
+// first; each consumer warpgroup keeps 64 rows of scores and of O in registers, and one thread streams keys and values.
 // What differs: a tile starts where a block of queries does and its keys where the block's do, wherever that is in a tile's grid, so that
 // only the last stage has a mask. Small blocks are packed into one tile, whose rows see different keys: two-sided masks then.
-// A warpgroup without queries, at the end of a segment, only hands its stages back; its O would be other queries' rows, so rows leave
-// through shared memory a warp at a time, as many as there are.
 //
 // Work: 4 d flops a pair that is seen, against one ex2 a pair: as in dense attention both take the same at d = 64.
 //
@@ -17,281 +14,25 @@
 //   q: box (64, 64, 1); k, v: box (64, TILE_N, 1)
 // Arguments: q, k, v maps; blocks; segments, the work list; O; LSE; B H; L; d; tiles = Σ ceil(rows / (64 CONSUMERS)) B H; scale log2(e).
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
-// Macros: those of attention/sm90_stream.h, D at most 128, and of attention/softmax.h.
-#include "attention/softmax.h"
-#include "block_sparse_attention/sm90_blocks.h"
+// Macros: those of sm90_consumer.h.
+#include "block_sparse_attention/sm90_consumer.h"
 
-constexpr int SCORES = TILE_N / 2, OUTPUTS = D / 2;      // a thread's accumulators for 64 rows
-constexpr int STEPS = TILE_N / 16;                       // wgmma steps of P V
+// Rows of a head that stand one after the other.
+struct HeadQueries {
+    const TensorMap& map;
 
-static_assert(D <= 128, "a warpgroup's O leaves in one piece");
-
-// A thread's part of what a warpgroup computes: scores, O, weights, and its rows' sums.
-struct Sums {
-    float s[SCORES], o[OUTPUTS];
-    u32 p[STEPS][4];
-    Rows rows;
+    DEVICE void fetch(u32 to, u32 full, int row, int head) const {
+        for (int panel = 0; panel < PANELS; panel++) cp_async_bulk_tensor_3d(to + panel * Q_PANEL, map, full, panel * 64, row, head);
+    }
 };
 
-// What is O's and LSE's of a launch.
-template <class T> struct Output { T* o; float* lse; int rows, width; };
+struct HeadOutput {
+    ELEMENT* o;
+    float* lse;
+    int rows, width;
 
-// The keys that a thread's two rows see, counted from the tile's first key.
-struct Seen { int first[2], end[2]; };
-
-// Scores of keys outside [first, end) become -inf; both count from the thread's first column.
-template <int N> DEVICE void mask_outside(float (&s)[N], const int (&first)[2], const int (&end)[2]) {
-#pragma unroll
-    for (int i = 0; i < N; i++) {
-        int column = 8 * (i / 4) + i % 2, h = i / 2 % 2;
-        if (column < first[h] || column >= end[h]) s[i] = -INFINITE;
-    }
-}
-
-// What a warpgroup holds of the pipeline.
-struct Consumer {
-    Shared shared;
-    unsigned char* memory;                               // what `shared` is the address of
-    const Blocks& blocks;
-    const Segments& segments;
-    Output<ELEMENT> output;
-    float scale;
-    u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
-    Ring<1> queries;
-    Ring<STAGES> keys, values;
-    Place place;                                         // with this warpgroup's own first row
-    int end;                                             // of the segment's rows
-    int stage;                                           // of the tile: the latest whose scores were begun
-    Seen seen;
-
-    DEVICE void release(u32 barrier) const {
-        if (thread == 0) mbarrier_arrive(barrier);
-    }
-    DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
-    DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
-
-    // Of 64.
-    DEVICE int thread_row() const { return thread / 32 * 16 + thread % 32 / 4; }
-
-    // Rows beyond the segment's last see what that one does, so that they ask for no mask of their own.
-    DEVICE void look_up_keys() {
-        Block segment = segments.at[place.segment];
-        bool packed = segments.packed >> place.segment & 1;
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-            int row = min_int(place.row + thread_row() + 8 * h, end - 1);
-            Block block = segment;
-            for (int i = 0; packed && i < blocks.count; i++)
-                if (row >= blocks.at[i].row) block = blocks.at[i];
-            seen.first[h] = block.key - segment.key;
-            seen.end[h] = seen.first[h] + block.keys;
-        }
-    }
-
-    // Waits for the next tile with its queries; whether there is one. The shuffles and the vote tell the compiler that the whole warp
-    // agrees, without which it takes every branch and descriptor that follows for a thread's own.
-    DEVICE bool next_tile() {
-        mbarrier_try_wait_parity(shared.q_full(index), queries.phase);
-        u32 slot = shared.tile(index);
-        place.head = __shfl_sync(~0u, ld_shared(slot), 0);
-        place.row = __shfl_sync(~0u, ld_shared(slot + 4), 0) + index * 64;
-        place.segment = __shfl_sync(~0u, ld_shared(slot + 8), 0);
-        place.stages = __shfl_sync(~0u, ld_shared(slot + 12), 0);
-        if (!__any_sync(~0u, place.stages)) return false;
-        end = segments.at[place.segment].row + segments.at[place.segment].rows;
-        stage = place.stages - 1;
-        look_up_keys();
-        return true;
-    }
-
-    // Whether the segment ends before this warpgroup's first row.
-    DEVICE bool is_idle() const { return __any_sync(~0u, place.row >= end); }
-
-    // Hands back a tile that it has no rows of.
-    DEVICE void drain() {
-#pragma unroll 1
-        for (; stage >= 0; stage--) {
-            await_keys();
-            release(shared.k_empty(keys.stage));
-            keys.advance();
-            await_values(values);
-            release(shared.v_empty(values.stage));
-            values.advance();
-        }
-        release(shared.q_empty(index));
-        queries.advance();
-    }
-
-    // Starts s = Q Kᵀ of the next stage.
-    DEVICE void multiply_keys(float (&s)[SCORES]) const {
-        u64 q = wgmma_descriptor(shared.q(index), 16, 1024);
-        u64 k = wgmma_descriptor(shared.k(0), 16, 1024) + keys.stage * (KV_BYTES / 16);
-#pragma unroll
-        for (int step = 0; step < D / 16; step++)
-            wgmma<0, 0>(ELEMENT{}, s, q + (step / 4 * Q_PANEL + step % 4 * 32) / 16, k + (step / 4 * KV_PANEL + step % 4 * 32) / 16, step);
-        wgmma_commit_group();
-    }
-
-    // Starts o += P V, or o = P V unless `accumulate`.
-    DEVICE void multiply_values(float (&o)[OUTPUTS], const u32 (&p)[STEPS][4], u32 accumulate) const {
-        u64 v = wgmma_descriptor(shared.v(0), KV_PANEL, 1024) + values.stage * (KV_BYTES / 16);
-#pragma unroll
-        for (int step = 0; step < STEPS; step++) wgmma_registers<1>(ELEMENT{}, o, p[step], v + step * 128, accumulate | step);
-        wgmma_commit_group();
-    }
-
-    // With the scores there, hands back their keys, and the queries after the last stage.
-    DEVICE void release_scores() {
-        release(shared.k_empty(keys.stage));
-        keys.advance();
-        if (stage > 0) return;
-        release(shared.q_empty(index));
-        queries.advance();
-    }
-
-    // The first part of a softmax: masks scores where some row of the warp does not see the whole stage, and sums exponentials.
-    DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) const {
-        int first = stage * TILE_N;
-        bool whole = first >= seen.first[0] && first >= seen.first[1] && first + TILE_N <= seen.end[0] && first + TILE_N <= seen.end[1];
-        if (__any_sync(~0u, !whole)) {
-            first += 2 * (thread % 4);
-            mask_outside(s, {seen.first[0] - first, seen.first[1] - first}, {seen.end[0] - first, seen.end[1] - first});
-        }
-        bool grew = raise_max(s, rows, shrink, scale);
-        exponentiate(s, rows, scale);
-        return grew;
-    }
-
-    DEVICE void store(float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) const;
-    DEVICE void first_step(Sums& sums);
-    template <bool NEW_TILE> DEVICE void step(Sums& sums, u32 accumulate, Place done, int done_end);
-    DEVICE void last_step(Sums& sums, u32 accumulate, Place done, int done_end);
-    DEVICE void run();
+    DEVICE long long row(Place place) const { return (long long)place.head * rows + place.row; }
 };
-
-// Divides by the sums and stores those of 64 rows that are the segment's. A warp's 16 rows turn in shared memory of its own.
-DEVICE void Consumer::store(float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) const {
-    u32 lane = thread % 32;
-    long long head_row = (long long)done.head * output.rows;
-    float factor[2];
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-        float sum = sum_across<4>(rows.sum[h]);
-        bool sees = rows.max[h] > -INFINITE;
-        factor[h] = sees ? rcp_approx(sum) : 0;
-        float exponent = sees ? rows.max[h] * scale + lg2_approx(sum) : -INFINITE;
-        int row = done.row + thread_row() + 8 * h;
-        if (lane % 4 == 0 && row < done_end) output.lse[head_row + row] = exponent * 0.693147181f;
-    }
-    scale_rows(o, factor);
-    u32 first = thread / 32 * 16, row_byte = (first + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
-    __syncwarp();
-#pragma unroll
-    for (int i = 0; i < D / 16; i++) {
-        const float* d = o + i * 8;
-        stmatrix_x4(shared.o(index) + i / 4 * Q_PANEL + row_byte + ((i % 4 * 32 + column_byte) ^ swizzle), cvt_rn_x2<ELEMENT>(d[0], d[1]),
-                    cvt_rn_x2<ELEMENT>(d[2], d[3]), cvt_rn_x2<ELEMENT>(d[4], d[5]), cvt_rn_x2<ELEMENT>(d[6], d[7]));
-    }
-    __syncwarp();
-#pragma unroll
-    for (int i = 0; i < PANELS * 4; i++) {
-        int row = first + i % 4 * 4 + lane / 8, column = i / 4 * 64 + lane % 8 * 8;
-        u32 from = shared.o(index) - shared.base + i / 4 * Q_PANEL + row * 128 + ((lane % 8 * 16) ^ ((row & 7) << 4));
-        if (done.row + row < done_end && column < output.width)
-            st_global_cs(output.o + (head_row + done.row + row) * output.width + column, *reinterpret_cast<const Vector16*>(memory + from));
-    }
-}
-
-// The weights of a stream's first stage.
-DEVICE void Consumer::first_step(Sums& sums) {
-    auto& [s, o, p, rows] = sums;
-    float shrink[2];
-    await_keys();
-    wgmma_pin(s);
-    wgmma_fence();
-    multiply_keys(s);
-    wgmma_wait_group<0>();
-    wgmma_pin(s);
-    release_scores();
-    rows = NO_ROWS;
-    weigh(s, rows, shrink);
-    round_weights<ELEMENT>(s, p);
-    await_values(values);
-}
-
-// The product of a stream's last stage.
-DEVICE void Consumer::last_step(Sums& sums, u32 accumulate, Place done, int done_end) {
-    auto& [s, o, p, rows] = sums;
-    wgmma_pin(o);
-    wgmma_fence();
-    multiply_values(o, p, accumulate);
-    wgmma_wait_group<0>();
-    wgmma_pin(o);
-    release(shared.v_empty(values.stage));
-    values.advance();
-    store(o, rows, done, done_end);
-}
-
-// From a stage's weights P to the next one's, with the product P V under way meanwhile. With NEW_TILE the next stage is the first of
-// another tile, so that O is that of `done`, complete, and leaves.
-template <bool NEW_TILE> DEVICE void Consumer::step(Sums& sums, u32 accumulate, Place done, int done_end) {
-    auto& [s, o, p, rows] = sums;
-    float shrink[2];
-    await_keys();
-    wgmma_pin(o);
-    wgmma_pin(s);
-    wgmma_fence();
-    multiply_keys(s);
-    multiply_values(o, p, accumulate);
-    wgmma_wait_group<1>();
-    wgmma_pin(s);
-    release_scores();
-    Rows finished = rows;
-    if (NEW_TILE) rows = NO_ROWS;
-    bool grew = weigh(s, rows, shrink);
-    wgmma_pin(s);
-    // A wait of its own kind, which the compiler lifts no later wait above: the exponentials stay under the product.
-    Ring<STAGES> ahead = values;
-    ahead.advance();
-    await_values(ahead);
-    wgmma_wait_group<0>();
-    wgmma_pin(o);
-    release(shared.v_empty(values.stage));
-    values = ahead;
-    if (NEW_TILE) store(o, finished, done, done_end);
-    else if (grew) scale_rows(o, shrink);
-    round_weights<ELEMENT>(s, p);
-}
-
-// All of this warpgroup's tiles: streams of those that it has rows of, each as long as no other comes between.
-DEVICE void Consumer::run() {
-    Sums sums;
-    bool more = next_tile();
-    while (more) {
-        if (is_idle()) {
-            drain();
-            more = next_tile();
-            continue;
-        }
-        first_step(sums);
-        for (;;) {
-            u32 accumulate = 0;
-#pragma unroll 1
-            for (; stage > 0; accumulate = 1) {
-                stage--;
-                step<false>(sums, accumulate, place, end);
-            }
-            Place done = place;
-            int done_end = end;
-            more = next_tile();
-            if (!more || is_idle()) {
-                last_step(sums, accumulate, done, done_end);
-                break;
-            }
-            step<true>(sums, accumulate, done, done_end);
-        }
-    }
-}
 
 extern "C" __global__ __launch_bounds__(THREADS, 1)
 void attention_sm90_blocks(const __grid_constant__ TensorMap q_map, const __grid_constant__ TensorMap k_map,
@@ -299,32 +40,5 @@ void attention_sm90_blocks(const __grid_constant__ TensorMap q_map, const __grid
                            const __grid_constant__ Segments segments, ELEMENT* o, float* lse, int heads, int rows, int width, int tiles,
                            float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
-    Shared shared{cvta_shared(memory)};
-    u32 warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
-
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < CONSUMERS; i++) {
-            mbarrier_init(shared.q_full(i), 1);
-            mbarrier_init(shared.q_empty(i), 1);
-        }
-        for (int i = 0; i < STAGES; i++) {
-            mbarrier_init(shared.k_full(i), 1);
-            mbarrier_init(shared.k_empty(i), CONSUMERS);
-            mbarrier_init(shared.v_full(i), 1);
-            mbarrier_init(shared.v_empty(i), CONSUMERS);
-        }
-        fence_mbarrier_init();
-    }
-    __syncthreads();
-
-    if (warpgroup == 0) {
-        if constexpr (CONSUMERS == 2) setmaxnreg_dec<24>();
-        if constexpr (CONSUMERS == 3) setmaxnreg_dec<32>();
-        if (threadIdx.x < 32 && elect_sync()) Feeder{shared, {heads, tiles, scale}, segments}.run(q_map, k_map, v_map);
-    } else {
-        if constexpr (CONSUMERS == 2) setmaxnreg_inc<240>();
-        if constexpr (CONSUMERS == 3) setmaxnreg_inc<160>();
-        Consumer consumer{shared, memory, blocks, segments, {o, lse, rows, width}, scale, warpgroup - 1, threadIdx.x % 128};
-        consumer.run();
-    }
+    attend_blocks(memory, {heads, tiles, scale}, HeadQueries{q_map}, k_map, v_map, blocks, segments, HeadOutput{o, lse, rows, width});
 }

@@ -1,4 +1,4 @@
-// What sm90_blocks.cu works through: blocks of queries that see one range of keys, the work list that was made of them on the host, and
+// What a work list is of: blocks of queries that see one range of keys, the work list that was made of them on the host, and
 // the one thread that draws tiles from it and keeps queries, keys and values coming. Knows no softmax and no product.
 // Shared memory, rings and most macros are those of attention/sm90_stream.h.
 #pragma once
@@ -38,15 +38,17 @@ DEVICE Place place_at(const Segments& segments, int heads, int index) {
     return NOWHERE;
 }
 
-struct Feeder {
+// `Queries` has fetch(to, full, row, head): 64 of a head's queries from a row on, zeros beyond the last, in panels of Q_PANEL bytes.
+template <class Queries> struct Feeder {
     Shared shared;
     Problem problem;
     const Segments& segments;
+    Queries source;
     Ring<1> queries;
     Ring<STAGES> keys, values;
 
     // Tells a consumer which tile is next, and brings in its queries if there is one.
-    DEVICE void pass(const TensorMap& q_map, u32 consumer, Place place) const {
+    DEVICE void pass(u32 consumer, Place place) const {
         u32 full = shared.q_full(consumer), to = shared.q(consumer), slot = shared.tile(consumer);
         mbarrier_try_wait_parity(shared.q_empty(consumer), queries.phase ^ 1);
         st_shared(slot, place.head);
@@ -54,8 +56,7 @@ struct Feeder {
         st_shared(slot + 8, place.segment);
         st_shared(slot + 12, place.stages);
         mbarrier_arrive_expect_tx(full, place.stages ? Q_BYTES : 0);
-        for (int panel = 0; panel < PANELS && place.stages; panel++)
-            cp_async_bulk_tensor_3d(to + panel * Q_PANEL, q_map, full, panel * 64, place.row + consumer * 64, place.head);
+        if (place.stages) source.fetch(to, full, place.row + consumer * 64, place.head);
     }
 
     // What lies beyond the segment's last key is other keys, or zeros beyond the tensor: neither is seen.
@@ -77,14 +78,14 @@ struct Feeder {
 
     // Keys go one stage ahead of values, as the consumers use them; a tile's stages go from the last to the first, so that the one whose
     // end is masked is the one that nothing has to be rescaled for.
-    DEVICE void run(const TensorMap& q_map, const TensorMap& k_map, const TensorMap& v_map) {
+    DEVICE void run(const TensorMap& k_map, const TensorMap& v_map) {
         int index = blockIdx.x;
         while (index < problem.tiles) {
             Place place = place_at(segments, problem.heads, index);
             int first = segments.at[place.segment].key;
             index = draw_tile(problem.tiles);            // arrives while this tile is streamed
             fetch_keys(k_map, first + (place.stages - 1) * TILE_N, place.head);
-            for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass(q_map, consumer, place);
+            for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass(consumer, place);
             queries.advance();
 #pragma unroll 1
             for (int stage = place.stages - 1; stage >= 0; stage--) {
@@ -92,6 +93,6 @@ struct Feeder {
                 fetch_values(v_map, first + stage * TILE_N, place.head);
             }
         }
-        for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass(q_map, consumer, NOWHERE);
+        for (u32 consumer = 0; consumer < CONSUMERS; consumer++) pass(consumer, NOWHERE);
     }
 };

@@ -4,7 +4,7 @@
 //! It knows vendors and their architectures, and no family.
 
 use tilemark_core::device::Vendor;
-use tilemark_core::launch::{Argument, Header};
+use tilemark_core::launch::{Argument, Header, L2Promotion, Swizzle, TensorMap};
 use tilemark_core::{Dtype, Info};
 
 /// What `#include "tile/tile.h"` reaches.
@@ -51,6 +51,21 @@ pub fn count(value: u64) -> Argument {
 /// If it is beyond 2⁶³ − 1.
 pub fn distance(value: u64) -> Argument {
     Argument::I64(i64::try_from(value).expect("a distance lies within memory"))
+}
+
+/// A map of a whole tensor, extents innermost first, whose boxes lie in shared memory in the 128-byte
+/// swizzle that wgmma and ldmatrix read without conflicts.
+pub fn swizzled_map(tensor: usize, dtype: Dtype, dims: &[u64], box_dims: &[u32]) -> Argument {
+    let bytes = |dims: &[u64]| dims.iter().product::<u64>() * dtype.size();
+    Argument::TensorMap(TensorMap {
+        tensor,
+        dtype,
+        dims: dims.to_vec(),
+        strides_bytes: (1..dims.len()).map(|rank| bytes(&dims[..rank])).collect(),
+        box_dims: box_dims.to_vec(),
+        swizzle: Swizzle::B128,
+        l2_promotion: L2Promotion::B256,
+    })
 }
 
 /// The name of an element type in device code.

@@ -19,6 +19,7 @@ pub static SUITES: &[(&str, &str)] = &[
     ("nightly", include_str!("../../../suites/nightly.toml")),
     ("paper", include_str!("../../../suites/paper.toml")),
     ("hmar", include_str!("../../../suites/hmar.toml")),
+    ("hydragen", include_str!("../../../suites/hydragen.toml")),
 ];
 
 /// The suite of that name, or in that file.

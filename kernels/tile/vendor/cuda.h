@@ -229,6 +229,12 @@ DEVICE void cp_async_bulk_tensor_3d_store(const TensorMap& map, int x, int y, in
                  ::"l"(&map), "r"(x), "r"(y), "r"(z), "r"(tile) : "memory");
 }
 
+// The same with a fourth coordinate.
+DEVICE void cp_async_bulk_tensor_4d(u32 tile, const TensorMap& map, u32 barrier, int x, int y, int z, int w, u64 policy = EVICT_NORMAL) {
+    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%3, %4, %5, %6}], [%2], %7;"
+                 ::"r"(tile), "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "r"(w), "l"(policy) : "memory");
+}
+
 DEVICE void cp_async_bulk_commit_group() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 
 // Until at most N of this thread's stores still read shared memory.

@@ -1,0 +1,134 @@
+//! Properties of attention over a shared prefix that hold for every implementation, and of its truth.
+
+use super::{SharedPrefixAttention, cuda};
+use crate::attention::Attention;
+use crate::testing::{Trial, check_agrees, device, problem};
+use crate::tests::on_host;
+use tilemark_core::device::Vendor;
+use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::Step;
+use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
+
+const CROOKED: [&str; 6] = [
+    "b=1,h=1,p=1,u=1,d=1",
+    "b=3,h=2,p=17,u=5,d=5",
+    "b=2,h=6,hk=2,p=33,u=1,d=72",
+    "b=5,h=4,hk=1,p=3,u=40,d=16,ragged=true",
+    "b=1,h=3,p=259,u=2,d=129",
+    "b=7,h=8,hk=2,p=65,u=19,d=40,ragged=true",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in SharedPrefixAttention.implementations() {
+        check_agrees(&SharedPrefixAttention, implementation, &CROOKED);
+    }
+}
+
+#[test]
+fn the_truth_is_the_softmax_of_shared_and_own_keys() {
+    let trial = Trial::new(&SharedPrefixAttention, "b=2,h=1,p=1,u=2,d=1", Dtype::F16);
+    let at = |tensor: usize, idx: usize| trial.operands[tensor].at(idx);
+    // The second sequence: its own keys are the last two.
+    let keys = [at(1, 0), at(3, 2), at(3, 3)];
+    let values = [at(2, 0), at(4, 2), at(4, 3)];
+    let weights = keys.map(|key| (at(0, 1) * key).exp());
+    let sum: f64 = weights.iter().sum();
+    let weighted: f64 = weights.iter().zip(values).map(|(weight, value)| weight * value).sum();
+    let truth = trial.truth(Arithmetic::Exact);
+    assert!((truth[0][1] - weighted / sum).abs() < 1e-14);
+    assert!((truth[1][1] - sum.ln()).abs() < 1e-14);
+}
+
+#[test]
+fn it_is_attention_over_repeated_keys() {
+    let [b, hk, p, u, d] = [3, 2, 11, 7, 8];
+    let shared = Trial::new(&SharedPrefixAttention, "b=3,h=4,hk=2,p=11,u=7,d=8", Dtype::F32);
+    let repeated = Trial::new(&Attention, "b=3,h=4,hk=2,n=1,nk=18,d=8", Dtype::F32);
+    let inputs = shared.inputs();
+    let joined = |prefix: &[f32], own: &[f32]| {
+        let heads = (0..b * hk).map(|idx| {
+            [&prefix[idx % hk * p * d..][..p * d], &own[idx * u * d..][..u * d]].concat()
+        });
+        heads.collect::<Vec<_>>().concat()
+    };
+    let given = [inputs[0].clone(), joined(&inputs[1], &inputs[3]), joined(&inputs[2], &inputs[4])];
+    let expected = repeated.run(on_host(&Attention).next().unwrap(), &given);
+    for implementation in on_host(&SharedPrefixAttention) {
+        let found = shared.run(implementation, &inputs);
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 1e-6, "`{}`", implementation.name);
+        }
+    }
+}
+
+#[test]
+fn keys_beyond_a_ragged_end_are_not_seen() {
+    let trial = Trial::new(&SharedPrefixAttention, "b=2,h=1,p=3,u=40,d=4,ragged=true", Dtype::F32);
+    let mut changed = trial.inputs();
+    // The second sequence has 38 keys.
+    for tensor in [3, 4] {
+        changed[tensor][4..40 * 4].fill(1e4);
+        changed[tensor][(40 + 38) * 4..].fill(1e4);
+    }
+    for implementation in on_host(&SharedPrefixAttention) {
+        let before = trial.run(implementation, &trial.inputs());
+        assert_eq!(trial.run(implementation, &changed), before, "`{}`", implementation.name);
+        changed[4][(40 + 37) * 4] += 1.0;
+        assert_ne!(trial.run(implementation, &changed), before, "`{}`", implementation.name);
+        changed[4][(40 + 37) * 4] -= 1.0;
+    }
+}
+
+#[test]
+fn work_counts_the_prefix_once_in_bytes_and_for_every_query_in_operations() {
+    let work = |shape: &str| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let work = SharedPrefixAttention.work(&problem);
+        assert_eq!(work.convention, work.executed);
+        (work.executed, work.least_bytes)
+    };
+    let shape = "b=3,h=4,hk=2,p=10,u=5,d=8";
+    let bytes = |own: u64| Bytes(2 * 2 * 8 * (3 * 4 + 2 * (10 + own)) + 4 * 12);
+    assert_eq!(work(shape), (Flops(4 * 4 * (30 + 15) * 8), bytes(15)));
+    // 1, 3 and 5 keys.
+    let ragged = format!("{shape},ragged=true");
+    assert_eq!(work(&ragged), (Flops(4 * 4 * (30 + 9) * 8), bytes(9)));
+}
+
+#[test]
+fn key_heads_must_divide_query_heads() {
+    let given = [("b", 1), ("h", 6), ("hk", 4), ("p", 1), ("u", 1)]
+        .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
+    let shape = Shape::complete(&given, SharedPrefixAttention.about().axes).unwrap();
+    let refused = Err("axis `hk` must divide h = 6, and 4 does not".to_owned());
+    assert_eq!(SharedPrefixAttention.check(&shape), refused);
+}
+
+#[test]
+fn hopper_takes_groups_that_fill_a_box_and_heads_of_whole_panels() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let refusal = |shape: &str| {
+        cuda::hopper(&problem(&SharedPrefixAttention, shape, Dtype::Bf16), &hopper).err()
+    };
+    assert_eq!(refusal("b=3,h=16,hk=1,p=9,u=9"), None);
+    assert_eq!(refusal("b=3,h=5,p=9,u=9,d=64"), None);
+    assert!(refusal("b=3,h=32,hk=1,p=9,u=9").is_some_and(|why| why.ends_with("not 32")));
+    assert!(refusal("b=3,h=6,hk=2,p=9,u=9").is_some_and(|why| why.ends_with("not 3")));
+    assert!(refusal("b=3,h=1,p=9,u=9,d=72").is_some_and(|why| why.ends_with("not 72")));
+    assert!(refusal("b=3,h=1,p=70000,u=9").is_some_and(|why| why.contains("70000")));
+}
+
+#[test]
+fn both_ways_are_two_launches_with_room_for_all_parts() {
+    let problem = problem(&SharedPrefixAttention, "b=256,h=32,hk=8,p=16384,u=128", Dtype::Bf16);
+    let device = device(Vendor::Nvidia, "sm_90a");
+    for (plan, parts) in
+        [(cuda::hydragen(&problem, &device), 2), (cuda::flat(&problem, &device), 8)]
+    {
+        assert_eq!(plan.steps.len(), 2);
+        assert!(plan.steps.iter().all(|step| matches!(step, Step::Launch(_))));
+        let rows = parts * 256 * 32;
+        assert_eq!(plan.scratch, [Bytes(rows * 128 * 2), Bytes(rows * 4)]);
+    }
+}
