@@ -45,7 +45,7 @@ static ABOUT: About = About {
     cpu_rivals: "none: no crate offers it, and composed of products it would time five of the `gemm` crate's",
 };
 
-static IMPLEMENTATIONS: [Implementation; 6] = [
+static IMPLEMENTATIONS: [Implementation; 7] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -73,6 +73,13 @@ static IMPLEMENTATIONS: [Implementation; 6] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::flash),
+    },
+    Implementation {
+        name: "sm90_flash_deterministic",
+        idea: "as sm90_flash, with dQ summed in the order of the keys: equal bits in every run",
+        standing: Standing::Rung,
+        supports: cuda::hopper,
+        code: Code::Steps(cuda::flash_deterministic),
     },
     Implementation {
         name: "gfx942_flash",

@@ -4,9 +4,9 @@
 // Work: reads 4, writes 2 HEAD bytes a query: bound by memory.
 //
 // Launch. block (256); grid (ceil(queries / QUERIES), heads), heads = B H, QUERIES = 8192 / HEAD.
-// Arguments: d_q_sums, f32 (heads, tiles, 4, 4, 128, 4): of part, group, thread and element; dQ (heads, queries, head); queries; head, a
-//   multiple of 8 up to HEAD; scale.
-// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64).
+// Arguments: d_q_sums, f32 (heads, tiles, 4, 4, 128, 4): of part, group, thread and element, with 32 words more a tile where
+//   DETERMINISTIC; dQ (heads, queries, head); queries; head, a multiple of 8 up to HEAD; scale.
+// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64), DETERMINISTIC (0).
 #include "tile/tile.h"
 
 #ifndef ELEMENT
@@ -15,15 +15,19 @@
 #ifndef HEAD
 #define HEAD 128
 #endif
+#ifndef DETERMINISTIC
+#define DETERMINISTIC 0
+#endif
 
 constexpr int THREADS = 256, QUERIES = 8192 / HEAD;
+constexpr int TILE_SUMS = HEAD * QUERIES + (DETERMINISTIC ? 32 : 0);
 constexpr int PITCH = HEAD / 2 + 4;                      // of a row in words, so that the eight rows of a warp lie in different banks
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void attention_backward_finish(const float* d_q_sums, ELEMENT* d_q, int queries, int head, float scale) {
     __shared__ __align__(16) u32 rows[QUERIES * PITCH];
     long long tile = (long long)blockIdx.y * gridDim.x + blockIdx.x;
-    const float4* sums = reinterpret_cast<const float4*>(d_q_sums + tile * (HEAD * QUERIES));
+    const float4* sums = reinterpret_cast<const float4*>(d_q_sums + tile * TILE_SUMS);
 #pragma unroll
     for (int i = threadIdx.x; i < HEAD * QUERIES / 4; i += THREADS) {
         float4 four = __ldcs(sums + i);

@@ -5,10 +5,10 @@
 //
 // Launch. block (256); grid (ceil(queries / QUERIES), heads), heads = B H, QUERIES = 8192 / HEAD.
 // Arguments: O, dO (heads, queries, head); LSE (heads, queries), f32; statistics, f32 (heads, tiles, 2, QUERIES): LSE log2(e), then
-//   delta; a query that sees no key, or is none, gets infinity, so that its weights are 0; d_q_sums, f32 (heads, tiles, HEAD QUERIES);
-//   taken, the counter of tiles that sm90_flash_backward.cu takes from; queries;
+//   delta; a query that sees no key, or is none, gets infinity, so that its weights are 0; d_q_sums, f32 (heads, tiles, HEAD QUERIES and,
+//   where DETERMINISTIC, 32 words more); taken, the counter of tiles that sm90_flash_backward.cu takes from; queries;
 //   head, a multiple of 8 up to HEAD.
-// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64).
+// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64), DETERMINISTIC (0).
 #include "tile/tile.h"
 
 #ifndef ELEMENT
@@ -17,8 +17,12 @@
 #ifndef HEAD
 #define HEAD 128
 #endif
+#ifndef DETERMINISTIC
+#define DETERMINISTIC 0
+#endif
 
 constexpr int THREADS = 256, QUERIES = 8192 / HEAD, LANES = HEAD / 8;
+constexpr int TILE_SUMS = HEAD * QUERIES + (DETERMINISTIC ? 32 : 0);
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void attention_backward_prepare(const ELEMENT* o, const ELEMENT* d_o, const float* lse, float* statistics, float* d_q_sums, u32* taken, int queries, int head) {
@@ -47,7 +51,7 @@ void attention_backward_prepare(const ELEMENT* o, const ELEMENT* d_o, const floa
             out[QUERIES] = sum;
         }
     }
-    Vector16* sums = reinterpret_cast<Vector16*>(d_q_sums + tile * (HEAD * QUERIES));
+    Vector16* sums = reinterpret_cast<Vector16*>(d_q_sums + tile * TILE_SUMS);
 #pragma unroll
-    for (int i = threadIdx.x; i < HEAD * QUERIES / 4; i += THREADS) sums[i] = Vector16{{0, 0, 0, 0}};
+    for (int i = threadIdx.x; i < TILE_SUMS / 4; i += THREADS) sums[i] = Vector16{{0, 0, 0, 0}};
 }

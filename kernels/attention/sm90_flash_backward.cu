@@ -13,10 +13,11 @@
 // Work: 10 QUERIES 128 HEAD flops a tile, 2560 clocks of the tensor cores; operands and tiles move 336 KB through shared memory, 2690
 // clocks; 32 KB of sums go to L2, which at 600 TFLOP/s is 1.9 TB/s.
 //
-// Spills: at most 8 bytes of stack, 4 of them spilled, with HEAD 64 and CAUSAL as NVRTC 13.0 compiles it, which forms addresses of shared memory in 64 bits; nvcc, of the
-// same text otherwise, spills none. The loop has no register to give: two sums, S and dP take 192 of 224.
+// Registers: two sums, S and dP take 192 of the two's 224. ptxas chooses for the whole kernel, so that one register too many in the third
+// warpgroup, which has 56, can cost the two 30 spilled ones in their loop.
 //
-// The order in which sums of dQ meet is that of chance, and with it their last bits.
+// The order in which sums of dQ meet is that of chance, and with it their last bits; where DETERMINISTIC it is that of the keys: a block
+// waits until those before its own were added. It waits for tiles that were taken before its own, so that somebody can always go on.
 //
 // Launch. block (384); grid (min(tiles, SMs)), tiles = key_heads ceil(keys / 128), key_heads = B Hk.
 // Dynamic shared memory: 1024 HEAD + STAGES (32768 + 264 QUERIES) + 256 bytes.
@@ -24,10 +25,10 @@
 //   q, d_o: dims (head, queries, B H), box (64, QUERIES, 1); k, v: dims (head, keys, B Hk), box (64, 128, 1); d_k, d_v: box (64, 64, 1);
 //   head is a multiple of 8 up to HEAD: what it has not is read as zeros and not written
 // Arguments: the six maps; statistics, f32 (B H, ceil(queries / QUERIES), 2, QUERIES): LSE log2(e), infinite beyond the last query, then
-//   delta; sums of dQ, f32 (B H, ceil(queries / QUERIES), HEAD QUERIES), a tile's in the order of QueryGradient::add;
-//   taken, a counter that is 0; queries, keys, key_heads, group = H / Hk; band, the heads whose tiles are taken in turn, the first keys
-//   of each first, since where CAUSAL these are the longest; scale.
-// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64), CAUSAL (0), STAGES (2).
+//   delta; sums of dQ, f32 (B H, ceil(queries / QUERIES), HEAD QUERIES), a tile's in the order of QueryGradient::add and,
+//   where DETERMINISTIC, before 32 words, the first of them 0; taken, a counter that is 0; queries, keys, key_heads, group = H / Hk;
+//   band, the heads whose tiles are taken in turn, the first keys of each first, since where CAUSAL these are the longest; scale.
+// Macros (default): ELEMENT (Bf16; Fp16), HEAD (128; 64), CAUSAL (0), STAGES (2), DETERMINISTIC (0).
 #include "tile/tile.h"
 
 #ifndef ELEMENT
@@ -42,6 +43,9 @@
 #ifndef STAGES
 #define STAGES 2
 #endif
+#ifndef DETERMINISTIC
+#define DETERMINISTIC 0
+#endif
 
 constexpr int KEYS = 128, QUERIES = 8192 / HEAD;
 constexpr int KV_STAGES = 2;                             // fewer, and the tile after would be fetched by who has still to free this one's
@@ -52,6 +56,8 @@ constexpr int STATISTICS_BYTES = 2 * QUERIES * 4;
 constexpr int STAGE_BYTES = 2 * Q_BYTES + STATISTICS_BYTES;
 constexpr int DS_BYTES = 2 * QUERY_PANEL;                // a panel for the keys of each warpgroup
 constexpr int PART_SUMS = 64 * 32, PARTS = 4;            // of dQ: what one product of the third warpgroup makes, and how many there are
+constexpr int TURN = PARTS * PART_SUMS;                  // after a tile's sums: which keys' turn it is to be added
+constexpr int TILE_SUMS = TURN + (DETERMINISTIC ? 32 : 0);
 constexpr int CHUNKS = QUERIES / 16;                     // k16 steps of the second products
 
 struct Sizes { int queries, keys, key_heads, group; };
@@ -67,6 +73,7 @@ struct Shared {
     DEVICE u32 statistics(u32 stage) const { return d_s(STAGES) + stage * STATISTICS_BYTES; }
     DEVICE u32 barrier(u32 index) const { return statistics(STAGES) + 8 * index; }
     DEVICE u32 place(u32 stage) const { return barrier(2 * (2 * STAGES + KV_STAGES) + stage); }
+    DEVICE u32 turn() const { return place(KV_STAGES); }     // the address of the counter that this block has still to raise, or 0
     DEVICE u32 full(u32 stage) const { return barrier(stage); }
     DEVICE u32 empty(u32 stage) const { return barrier(STAGES + stage); }
     DEVICE u32 kv_full(u32 stage) const { return barrier(2 * STAGES + stage); }
@@ -104,10 +111,9 @@ struct Sources {
 struct Feeder {
     Shared shared;
     Sizes sizes;
-    Ring<STAGES> ring;
     Ring<KV_STAGES> tile_ring;
     TilePlace at;                                        // head of B Hk, and tile of its keys
-    int head, query_tile;                                // head of the group
+    int head, query_tile, last;                          // of the group; of its queries, and the last that sees these keys
     bool more;
 
     DEVICE Feeder(Shared shared, Sizes sizes) : shared(shared), sizes(sizes) {}
@@ -117,7 +123,8 @@ struct Feeder {
         more = index < sizes.key_heads * columns;
         at = tile_in_bands(index, sizes.key_heads, columns, from.band);
         head = 0;
-        query_tile = seen(sizes, at.column).end - 1;
+        Seen tiles = seen(sizes, at.column);
+        query_tile = tiles.end - 1, last = tiles.first;
         begin_tile(from);
     }
 
@@ -138,13 +145,14 @@ struct Feeder {
         }
     }
 
-    // The next tile of queries; a new tile of keys only when one of its own is next, since its place is free only when two before are done.
-    DEVICE void fetch(const Sources& from) {
-        if (more && query_tile < seen(sizes, at.column).first) take(gridDim.x + atomicAdd(from.taken, 1), from);
+    // The next tile of queries, into a stage that is free when its barrier's phase of this parity has passed; a new tile of keys only when
+    // one of its own is next, since its place is free only when two before are done.
+    DEVICE void fetch(const Sources& from, u32 stage, u32 parity) {
+        if (more && query_tile < last) take(gridDim.x + atomicAdd(from.taken, 1), from);
         if (!more) return;
-        u32 stage = ring.stage, full = shared.full(stage);
+        u32 full = shared.full(stage);
         int query_head = at.row * sizes.group + head, row = query_tile * QUERIES, query_tiles = ceil_div(sizes.queries, QUERIES);
-        mbarrier_try_wait_parity(shared.empty(stage), ring.phase ^ 1);
+        mbarrier_try_wait_parity(shared.empty(stage), parity);
         mbarrier_arrive_expect_tx(full, STAGE_BYTES);
 #pragma unroll
         for (int p = 0; p < PANELS; p++) cp_async_bulk_tensor_3d(shared.q(stage) + p * QUERY_PANEL, from.q, full, p * 64, row, query_head);
@@ -152,7 +160,6 @@ struct Feeder {
 #pragma unroll
         for (int p = 0; p < PANELS; p++)
             cp_async_bulk_tensor_3d(shared.d_o(stage) + p * QUERY_PANEL, from.d_o, full, p * 64, row, query_head);
-        ring.advance();
         if (++head < sizes.group) return;
         head = 0;
         query_tile--;
@@ -363,26 +370,49 @@ struct QueryGradient {
         Feeder feeder(shared, sizes);
         if (feeds) feeder.take(blockIdx.x, from);
         for (int i = 0; i < STAGES; i++)
-            if (feeds) feeder.fetch(from);
+            if (feeds) feeder.fetch(from, i, 1);
         for (;; tile.advance()) {
             TilePlace at = shared.await_tile(tile.stage, tile.phase);
-            if (at.row < 0) return;
+            if (at.row < 0) break;
             Seen tiles = seen(sizes, at.column);
-            for (int j = tiles.end - 1; j >= tiles.first; j--) {
+            int index = (at.row * sizes.group + 1) * tiles.end - 1;
+            for (int left = tiles.end - tiles.first; left > 0; left--, index--) {
 #pragma unroll 1
                 for (int head = 0; head < sizes.group; head++, gradients.advance()) {
-                    add_tile(sums + (long long)((at.row * sizes.group + head) * tiles.end + j) * (PARTS * PART_SUMS));
-                    if (head == sizes.group - 1 && j == tiles.first && thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
-                    if (feeds) feeder.fetch(from);
+                    add_tile(sums + (long long)(index + head * tiles.end) * TILE_SUMS);
+                    if (head == sizes.group - 1 && left == 1 && thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
+                    if (feeds) feeder.fetch(from, gradients.stage, gradients.phase);
                     __syncwarp();
                 }
             }
         }
+        if (DETERMINISTIC) {
+            bar_sync(3, 128);
+            if (thread == 32) pass_turn();
+        }
+    }
+
+    // Passes on the turn at the tile of queries before, to which all threads have added now, and waits for this one's. Passed on at once,
+    // it would cost the two others 30 spilled registers in their loop; blocks trail one another by a tile more instead.
+    DEVICE void take_turn(const float* to) const {
+        bar_sync(3, 128);
+        if (thread == 32) {
+            pass_turn();
+            const u32* turn = reinterpret_cast<const u32*>(to + TURN);
+            st_shared_u64(shared.turn(), u64(turn));
+            while (ld_acquire_gpu(turn) != ld_shared(shared.place(tile.stage) + 4));
+        }
+        bar_sync(3, 128);
+    }
+    DEVICE void pass_turn() const {
+        u64 last = ld_shared_u64(shared.turn());
+        if (last) red_release_gpu_add(reinterpret_cast<u32*>(last), 1);
     }
 
     DEVICE void add_tile(float* to) const {
         // From lane 0 each time, so that the compiler knows them for uniform and keeps no descriptor in registers.
         u32 d_s = __shfl_sync(~0u, shared.d_s(gradients.stage), 0), k = __shfl_sync(~0u, shared.k(tile.stage), 0);
+        if (DETERMINISTIC) take_turn(to);
         mbarrier_try_wait_parity(shared.d_s_full(gradients.stage), gradients.phase);
 #pragma unroll
         for (int part = 0; part < PARTS; part++) {
@@ -407,6 +437,7 @@ DEVICE void initialise(Shared shared) {
         mbarrier_init(shared.d_s_full(i), 8);
         mbarrier_init(shared.d_s_empty(i), 1);
     }
+    st_shared_u64(shared.turn(), 0);
     fence_mbarrier_init();
 }
 

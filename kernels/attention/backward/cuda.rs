@@ -111,12 +111,20 @@ pub fn naive(problem: &Problem, _info: &Info) -> Plan {
 
 /// Tiles of keys that stay, tiles of queries that pass.
 pub fn flash(problem: &Problem, info: &Info) -> Plan {
-    let heads = Heads::of(problem);
+    tiled(Heads::of(problem), info)
+}
+
+/// The same, with dQ summed in the order of the keys.
+pub fn flash_deterministic(problem: &Problem, info: &Info) -> Plan {
+    tiled(Heads { deterministic: true, ..Heads::of(problem) }, info)
+}
+
+fn tiled(heads: Heads, info: &Info) -> Plan {
     let tiles = heads.query_heads * heads.query_tiles();
     Plan {
         scratch: vec![
             Bytes(tiles * 2 * heads.tile_queries() * 4),
-            Bytes(tiles * TILE_ELEMENTS * 4),
+            Bytes(tiles * heads.tile_sums() * 4),
             Bytes(4),
         ],
         steps: vec![heads.prepare(), heads.main(info), heads.finish()],
@@ -133,6 +141,7 @@ struct Heads {
     d: u64,
     causal: bool,
     dtype: Dtype,
+    deterministic: bool,
 }
 
 impl Heads {
@@ -147,6 +156,7 @@ impl Heads {
             d,
             causal: problem.shape.flag("causal"),
             dtype: problem.dtype,
+            deterministic: false,
         }
     }
 
@@ -157,6 +167,11 @@ impl Heads {
 
     fn tile_queries(self) -> u64 {
         TILE_ELEMENTS / self.tile_columns()
+    }
+
+    /// Words of a tile's sums of dQ; in order, they end with whose turn it is, on a line of its own.
+    fn tile_sums(self) -> u64 {
+        TILE_ELEMENTS + if self.deterministic { 32 } else { 0 }
     }
 
     fn query_tiles(self) -> u64 {
@@ -176,17 +191,24 @@ impl Heads {
         vec![("ELEMENT", element(self.dtype).into()), ("HEAD", (head as i64).into())]
     }
 
+    /// The macros of the kernels that work on tiles.
+    fn tile_constants(self) -> Vec<(&'static str, Constant)> {
+        let mut constants = self.constants(self.tile_columns());
+        constants.push(("DETERMINISTIC", i64::from(self.deterministic).into()));
+        constants
+    }
+
     fn prepare(self) -> Step {
         let mut arguments: Vec<Argument> =
             [O, DO, LSE, STATISTICS, QUERY_SUMS, TAKEN].map(tensor).to_vec();
         arguments.extend([self.queries, self.d].map(count));
         let entry = "attention_backward_prepare";
-        let constants = self.constants(self.tile_columns());
+        let constants = self.tile_constants();
         self.launch(&PREPARE, entry, constants, self.query_grid(), 256, arguments)
     }
 
     fn main(self, info: &Info) -> Step {
-        let mut constants = self.constants(self.tile_columns());
+        let mut constants = self.tile_constants();
         constants.push(("CAUSAL", i64::from(self.causal).into()));
         constants.push(("STAGES", (STAGES as i64).into()));
         let (query_box, key_box, row_box) = (self.tile_queries() as u32, KEYS as u32, 64);
@@ -219,7 +241,7 @@ impl Heads {
         let arguments =
             vec![tensor(QUERY_SUMS), tensor(DQ), count(self.queries), count(self.d), self.scale()];
         let entry = "attention_backward_finish";
-        let constants = self.constants(self.tile_columns());
+        let constants = self.tile_constants();
         self.launch(&FINISH, entry, constants, self.query_grid(), 256, arguments)
     }
 

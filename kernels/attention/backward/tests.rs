@@ -1,12 +1,14 @@
 //! Properties of attention's backward pass that hold for every implementation, and of its truth.
 
-use super::{AttentionBackward, DK, DO, DQ, DV, K, LSE, O, Q, V};
+use super::{AttentionBackward, DK, DO, DQ, DV, K, LSE, O, Q, V, cuda};
 use crate::attention::Attention;
 use crate::interpreted::{for_each_plan, outputs};
-use crate::testing::{Trial, check_agrees};
+use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_cdna::exec::group::Order;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::{Constant, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
 const CROOKED: [&str; 9] = [
@@ -176,4 +178,22 @@ fn work_is_two_and_a_half_times_that_of_the_forward_pass() {
     assert_eq!(work.convention, Flops(10 * 4 * 36 * 8));
     // Q, O, dO, dQ of four heads, K, V, dK, dV of two, and LSE.
     assert_eq!(work.least_bytes, Bytes(2 * 6 * 8 * (4 * 4 + 4 * 2) + 4 * 4 * 6));
+}
+
+#[test]
+fn the_order_of_sums_is_fixed_in_all_three_launches_or_in_none() {
+    let problem = problem(&AttentionBackward, "b=1,h=2,n=300,d=64,causal=true", Dtype::Bf16);
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    for (plan, fixed) in
+        [(cuda::flash(&problem, &hopper), 0), (cuda::flash_deterministic(&problem, &hopper), 1)]
+    {
+        // Two heads of three tiles of 128 queries, and a line for the turn of each where it counts.
+        assert_eq!(plan.scratch[1], Bytes(2 * 3 * (8192 + 32 * fixed) * 4));
+        let constant = ("DETERMINISTIC", Constant::Integer(fixed as i64));
+        assert_eq!(plan.steps.len(), 3);
+        for step in &plan.steps {
+            let Step::Launch(launch) = step else { panic!("{step:?}") };
+            assert!(launch.constants.contains(&constant), "{launch:?}");
+        }
+    }
 }

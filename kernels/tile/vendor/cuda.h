@@ -56,6 +56,15 @@ template <> DEVICE u32 cvt_rn_x2<Fp16>(float low, float high) {
     return pair;
 }
 
+// The first lands in bits 0-7; what exceeds 448 becomes 448.
+template <class T> DEVICE u32 cvt_rn_x4(float a, float b, float c, float d);
+template <> DEVICE u32 cvt_rn_x4<E4m3>(float a, float b, float c, float d) {
+    u32 four;
+    asm("{\n.reg .b16 low, high;\ncvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\ncvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
+        "mov.b32 %0, {low, high};\n}" : "=r"(four) : "f"(a), "f"(b), "f"(c), "f"(d));
+    return four;
+}
+
 DEVICE float rsqrt_approx(float x) {
     float y;
     asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -100,6 +109,17 @@ DEVICE void red_global_add(float* address, float a, float b, float c, float d) {
     asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(address), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
 }
 
+// A counter by which blocks tell each other: what the threads of a block that met before it was raised had written is seen by those that
+// meet after it was read.
+DEVICE u32 ld_acquire_gpu(const u32* address) {
+    u32 x;
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(x) : "l"(address) : "memory");
+    return x;
+}
+DEVICE void red_release_gpu_add(u32* address, u32 x) {
+    asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(address), "r"(x) : "memory");
+}
+
 // Shared memory and clusters.
 
 DEVICE u32 cvta_shared(const void* pointer) { return u32(__cvta_generic_to_shared(pointer)); }
@@ -121,6 +141,13 @@ DEVICE void st_shared(u32 address, u32 x) { asm volatile("st.shared.u32 [%0], %1
 DEVICE u32 ld_shared(u32 address) {
     u32 x;
     asm volatile("ld.shared.u32 %0, [%1];" : "=r"(x) : "r"(address) : "memory");
+    return x;
+}
+
+DEVICE void st_shared_u64(u32 address, u64 x) { asm volatile("st.shared.u64 [%0], %1;" ::"r"(address), "l"(x) : "memory"); }
+DEVICE u64 ld_shared_u64(u32 address) {
+    u64 x;
+    asm volatile("ld.shared.u64 %0, [%1];" : "=l"(x) : "r"(address) : "memory");
     return x;
 }
 
