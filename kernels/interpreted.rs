@@ -105,28 +105,95 @@ pub fn outputs(
     arch: &str,
     order: Order,
 ) -> Result<Option<Vec<Vec<f32>>>, String> {
-    let mut memory = Memory::default();
-    let mut inputs = inputs.iter();
-    let mut addresses: Vec<u64> = Vec::new();
-    for tensor in &trial.tensors {
-        let mut bytes = vec![0xff; tensor.bytes().0 as usize];
-        if matches!(tensor.role, Role::Input { .. }) {
-            tensor.dtype.encode(inputs.next().expect("one for each input"), &mut bytes);
-        }
-        addresses.push(memory.upload(&bytes));
-    }
-    addresses.extend(plan.scratch.iter().map(|bytes| memory.upload(&vec![0xff; bytes.0 as usize])));
-    for step in &plan.steps {
-        let Step::Launch(launch) = step else { panic!("no plan for AMD fills memory") };
+    let mut tensors = Tensors::upload(trial, inputs, plan);
+    for launch in launches(plan) {
         let Some(module) = module(launch, arch)? else { return Ok(None) };
-        start(launch, &module, &mut memory, &addresses, order)?;
+        tensors.start(launch, &module, order)?;
     }
-    let values = |(tensor, address): (&Tensor, &u64)| {
-        let bytes = memory.download(*address).expect("it has not been freed");
+    let values = |(index, tensor): (usize, &Tensor)| {
+        let bytes = tensors.bytes(index);
         (0..tensor.elements() as usize).map(|index| tensor.dtype.decode(&bytes, index)).collect()
     };
-    let found = trial.tensors.iter().zip(&addresses);
-    Ok(Some(found.filter(|(t, _)| matches!(t.role, Role::Output { .. })).map(values).collect()))
+    let found = trial.tensors.iter().enumerate();
+    Ok(Some(found.filter(|(_, t)| matches!(t.role, Role::Output { .. })).map(values).collect()))
+}
+
+/// The plan's launches, in order.
+pub fn launches(plan: &Plan) -> impl Iterator<Item = &Launch> {
+    plan.steps.iter().map(|step| match step {
+        Step::Launch(launch) => launch,
+        Step::Fill { .. } => panic!("no plan for AMD fills memory"),
+    })
+}
+
+/// A problem's tensors and a plan's scratch memory, where the interpreter finds them.
+pub struct Tensors {
+    memory: Memory,
+    addresses: Vec<u64>,
+}
+
+impl Tensors {
+    /// The inputs, and NaN in all else.
+    pub fn upload(trial: &Trial, inputs: &[Vec<f32>], plan: &Plan) -> Self {
+        let mut memory = Memory::default();
+        let mut inputs = inputs.iter();
+        let mut addresses: Vec<u64> = Vec::new();
+        for tensor in &trial.tensors {
+            let mut bytes = vec![0xff; tensor.bytes().0 as usize];
+            if matches!(tensor.role, Role::Input { .. }) {
+                tensor.dtype.encode(inputs.next().expect("one for each input"), &mut bytes);
+            }
+            addresses.push(memory.upload(&bytes));
+        }
+        let scratch = plan.scratch.iter().map(|bytes| vec![0xff; bytes.0 as usize]);
+        addresses.extend(scratch.map(|bytes| memory.upload(&bytes)));
+        Tensors { memory, addresses }
+    }
+
+    /// What a tensor holds now.
+    pub fn bytes(&self, tensor: usize) -> Vec<u8> {
+        self.memory.download(self.addresses[tensor]).expect("it has not been freed")
+    }
+
+    /// Runs one launch.
+    pub fn start(&mut self, step: &Launch, module: &Module, order: Order) -> Result<(), String> {
+        let kernel = module.kernel(step.entry).ok_or(format!("no kernel {}", step.entry))?;
+        let bytes = |argument: &Argument| match argument {
+            Argument::Tensor { tensor, offset_bytes } => {
+                (self.addresses[*tensor] + offset_bytes).to_le_bytes().to_vec()
+            }
+            value => value_bytes(value),
+        };
+        let arguments: Vec<Vec<u8>> = step.arguments.iter().map(bytes).collect();
+        let options = Options { order, ..Options::default() };
+        let packed = pack(kernel, &arguments).map_err(|error| error.to_string())?;
+        launch(kernel, &mut self.memory, grid(step), &packed, &options)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// An argument that is passed by value.
+pub fn value_bytes(argument: &Argument) -> Vec<u8> {
+    match argument {
+        Argument::I32(value) => value.to_le_bytes().to_vec(),
+        Argument::U32(value) => value.to_le_bytes().to_vec(),
+        Argument::I64(value) => value.to_le_bytes().to_vec(),
+        Argument::F32(value) => value.to_le_bytes().to_vec(),
+        Argument::Words(words) => words.iter().flat_map(|word| word.to_le_bytes()).collect(),
+        Argument::Tensor { .. } | Argument::TensorMap(_) => {
+            panic!("a tensor is no value, and AMD has no tensor maps")
+        }
+    }
+}
+
+/// A launch's grid.
+pub fn grid(step: &Launch) -> Grid {
+    Grid {
+        groups: step.grid,
+        block: step.block,
+        dynamic_lds_bytes: step.dynamic_shared_bytes as usize,
+    }
 }
 
 /// Whether AMD's code can be compiled here; if the environment names a compiler, it must be.
@@ -138,7 +205,7 @@ pub fn compiler() -> bool {
 }
 
 /// The launch's code, which must not spill.
-fn module(launch: &Launch, arch: &str) -> Result<Option<Module>, String> {
+pub fn module(launch: &Launch, arch: &str) -> Result<Option<Module>, String> {
     if !compiler() {
         return Ok(None);
     }
@@ -151,34 +218,4 @@ fn module(launch: &Launch, arch: &str) -> Result<Option<Module>, String> {
     }
     let text = String::from_utf8(compiled.image).expect("assembly is text");
     Module::parse(&text).map(Some).map_err(|error| error.to_string())
-}
-
-fn start(
-    step: &Launch,
-    module: &Module,
-    memory: &mut Memory,
-    addresses: &[u64],
-    order: Order,
-) -> Result<(), String> {
-    let kernel = module.kernel(step.entry).ok_or(format!("no kernel {}", step.entry))?;
-    let bytes = |argument: &Argument| match argument {
-        Argument::Tensor { tensor, offset_bytes } => {
-            (addresses[*tensor] + offset_bytes).to_le_bytes().to_vec()
-        }
-        Argument::I32(value) => value.to_le_bytes().to_vec(),
-        Argument::U32(value) => value.to_le_bytes().to_vec(),
-        Argument::I64(value) => value.to_le_bytes().to_vec(),
-        Argument::F32(value) => value.to_le_bytes().to_vec(),
-        Argument::Words(words) => words.iter().flat_map(|word| word.to_le_bytes()).collect(),
-        Argument::TensorMap(_) => panic!("AMD has no tensor maps"),
-    };
-    let arguments: Vec<Vec<u8>> = step.arguments.iter().map(bytes).collect();
-    let grid = Grid {
-        groups: step.grid,
-        block: step.block,
-        dynamic_lds_bytes: step.dynamic_shared_bytes as usize,
-    };
-    let options = Options { order, ..Options::default() };
-    let packed = pack(kernel, &arguments).map_err(|error| error.to_string())?;
-    launch(kernel, memory, grid, &packed, &options).map(drop).map_err(|error| error.to_string())
 }

@@ -17,6 +17,8 @@ mod breakages;
 #[cfg(test)]
 mod interpreted;
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod testing;
