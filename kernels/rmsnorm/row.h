@@ -31,19 +31,22 @@ constexpr int THREADS = GROUPS * GROUP_THREADS;
 DEVICE int group_index() { return threadIdx.x / GROUP_THREADS; }
 DEVICE int group_thread() { return threadIdx.x % GROUP_THREADS; }
 
-// Column of the first of the eight elements of this thread's vector i.
-DEVICE int column_of(int i) { return (i * GROUP_THREADS + group_thread()) * 8; }
+// Column of element j of the eight of this thread's vector i. Where rows are not aligned each element is moved by itself, and neighbours in
+// a warp move neighbours in memory.
+DEVICE int column_of(int i, int j = 0) {
+    return ALIGNED ? (i * GROUP_THREADS + group_thread()) * 8 + j : (i * 8 + j) * GROUP_THREADS + group_thread();
+}
 
 // This thread's vector i of a row; what lies past `hidden` is 0. STREAM: nobody reads it again.
 template <bool STREAM> DEVICE Vector16 load_vector(const ELEMENT* row, int i, int hidden) {
-    int column = column_of(i);
     Vector16 v = {};
     if (ALIGNED) {
+        int column = column_of(i);
         if (column < hidden) v = STREAM ? ld_global_nc(row + column) : *reinterpret_cast<const Vector16*>(row + column);
     } else
 #pragma unroll
         for (int j = 0; j < 8; j++)
-            if (column + j < hidden) v.word[j / 2] |= u32(row[column + j].bits) << (j % 2 * 16);
+            if (column_of(i, j) < hidden) v.word[j / 2] |= u32(row[column_of(i, j)].bits) << (j % 2 * 16);
     return v;
 }
 
@@ -58,13 +61,13 @@ struct Row {
 };
 
 DEVICE void store_vector(ELEMENT* row, int i, const float (&x)[8], int hidden) {
-    int column = column_of(i);
     if (ALIGNED) {
+        int column = column_of(i);
         if (column < hidden) st_global_cs(row + column, pack<ELEMENT>(x));
     } else
 #pragma unroll
         for (int j = 0; j < 8; j++)
-            if (column + j < hidden) cvt_rn(x[j], row[column + j]);
+            if (column_of(i, j) < hidden) cvt_rn(x[j], row[column_of(i, j)]);
 }
 
 struct alignas(8) SumPair { float x, y; };
@@ -91,7 +94,7 @@ DEVICE void store_partial(const float (&part)[VECTORS][8], float* block_sums, fl
     float* mine = GROUPS > 1 ? block_sums + group_index() * hidden : partial;
 #pragma unroll
     for (int i = 0; i < VECTORS * 8; i++) {
-        int column = column_of(i / 8) + i % 8;
+        int column = column_of(i / 8, i % 8);
         if (column < hidden) mine[column] = part[i / 8][i % 8];
     }
     if (GROUPS == 1) return;
