@@ -14,6 +14,21 @@ use wildmatch::WildMatch;
 
 /// What the null device pretends, as TOML. Everything has a default: an empty script is a device
 /// whose every launch takes 100 µs exactly.
+///
+/// ```toml
+/// [[time]]
+/// implementation = "cpu_*"   # a glob
+/// seconds = 1e-3
+/// noise = 0.01               # relative, uniform
+/// drift = 0.0                # relative growth a sample
+/// throttle_after = 100       # samples; then half the clock
+///
+/// [[fault]]
+/// implementation = "cpu_naive"
+/// kind = "abort"             # hang, crash, compile, out_of_memory, infra, nan, wrong_element, zeros, input_changed, guard_overwritten
+/// at = "time"                # or prepare, run
+/// from_call = 2
+/// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
