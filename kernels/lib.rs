@@ -36,4 +36,5 @@ pub static FAMILIES: &[&dyn Family] = &[
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
     &shared_prefix_attention::SharedPrefixAttention,
+    &tile::Tile,
 ];

@@ -1,7 +1,13 @@
 //! What the launches of all families share: the headers of device code, the way arguments are
-//! written, and who can run code for which architecture.
+//! written, and who can run code for which architecture. The verbs of those headers are a family
+//! themselves, in `checks`.
 //!
-//! It knows vendors and their architectures, and no family.
+//! It knows vendors and their architectures, and no family that is written in the verbs.
+
+mod checks;
+mod reference;
+
+pub use checks::Tile;
 
 use tilemark_core::device::Vendor;
 use tilemark_core::launch::{Argument, Header, L2Promotion, Swizzle, TensorMap};

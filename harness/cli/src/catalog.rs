@@ -20,6 +20,7 @@ pub static SUITES: &[(&str, &str)] = &[
     ("paper", include_str!("../../../suites/paper.toml")),
     ("hmar", include_str!("../../../suites/hmar.toml")),
     ("hydragen", include_str!("../../../suites/hydragen.toml")),
+    ("tile", include_str!("../../../suites/tile.toml")),
 ];
 
 /// The suite of that name, or in that file.
