@@ -17,7 +17,7 @@ mod breakages;
 #[cfg(test)]
 mod interpreted;
 #[cfg(test)]
-mod mutations;
+mod mutation_tests;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
