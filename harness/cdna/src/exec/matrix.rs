@@ -20,6 +20,7 @@ pub fn matrix(wave: &mut Wave, op: &Matrix) -> Step<()> {
 }
 
 /// The row of D that register `r` of lane group `group` holds.
+#[inline(always)]
 fn row(size: usize, group: usize, r: usize) -> usize {
     if size == 32 { 8 * (r / 4) + 4 * group + r % 4 } else { 4 * group + r }
 }
@@ -29,31 +30,41 @@ fn single<const SIZE: usize>(wave: &mut Wave, op: &Matrix) -> Step<()> {
     unpack::<SIZE>(wave, op.a, op.a_element, op.depth, &mut a)?;
     unpack::<SIZE>(wave, op.b, op.b_element, op.depth, &mut b)?;
     let scales = op.scales.as_ref().map(|scales| factors(wave, scales)).transpose()?;
-    let registers = SIZE * SIZE / 64;
-    let mut out = [[0; 64]; 16];
-    for (r, out) in out.iter_mut().enumerate().take(registers) {
-        let addend = addend(wave, op.c, r)?;
-        for group in 0..64 / SIZE {
-            let row = row(SIZE, group, r);
-            let lanes = group * SIZE..(group + 1) * SIZE;
-            let mut sum: [f32; SIZE] =
-                std::array::from_fn(|column| f32::from_bits(addend[group * SIZE + column]));
-            match &scales {
-                Some(scales) => scaled_row::<SIZE>(&mut sum, &a, &b, op.depth, row, scales),
-                None if op.a_element == Element::F32 => {
-                    fused_row::<SIZE>(&mut sum, &a, &b, op.depth, row)
-                }
-                None => plain_row::<SIZE>(&mut sum, &a, &b, op.depth, row),
-            }
-            for (lane, value) in out[lanes].iter_mut().zip(sum) {
+    let mut sums = [[0; 64]; 16];
+    let sums = &mut sums[..SIZE * SIZE / 64];
+    for (r, sums) in sums.iter_mut().enumerate() {
+        *sums = addend(wave, op.c, r)?;
+    }
+    match &scales {
+        Some(scales) => each_row::<SIZE>(sums, |sum, row| {
+            scaled_row::<SIZE>(sum, &a, &b, op.depth, row, scales);
+        }),
+        None if op.a_element == Element::F32 => each_row::<SIZE>(sums, |sum, row| {
+            fused_row::<SIZE>(sum, &a, &b, op.depth, row);
+        }),
+        // In vectors as wide as the host has, which changes no bit.
+        None => pulp::Arch::new().dispatch(|| {
+            each_row::<SIZE>(sums, |sum, row| plain_row::<SIZE>(sum, &a, &b, op.depth, row));
+        }),
+    }
+    for (register, sums) in (op.to..).zip(sums) {
+        wave.set_vector(register, u64::MAX, sums)?;
+    }
+    Ok(())
+}
+
+/// Adds to every row of D what `add` does, where the row lies in one register of a group of lanes.
+#[inline(always)]
+fn each_row<const SIZE: usize>(sums: &mut [Lanes], add: impl Fn(&mut [f32; SIZE], usize)) {
+    for (r, sums) in sums.iter_mut().enumerate() {
+        for (group, lanes) in sums.chunks_exact_mut(SIZE).enumerate() {
+            let mut sum: [f32; SIZE] = std::array::from_fn(|column| f32::from_bits(lanes[column]));
+            add(&mut sum, row(SIZE, group, r));
+            for (lane, value) in lanes.iter_mut().zip(sum) {
                 *lane = value.to_bits();
             }
         }
     }
-    for (register, out) in (op.to..).zip(&out[..registers]) {
-        wave.set_vector(register, u64::MAX, out)?;
-    }
-    Ok(())
 }
 
 #[inline(always)]
