@@ -4,6 +4,7 @@
 
 pub mod attention;
 pub mod block_sparse_attention;
+pub mod fftconv;
 pub mod gemm;
 pub mod rmsnorm;
 pub mod shared_prefix_attention;
@@ -33,6 +34,7 @@ pub static FAMILIES: &[&dyn Family] = &[
     &attention::Attention,
     &attention::AttentionBackward,
     &block_sparse_attention::BlockSparseAttention,
+    &fftconv::FftConv,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
     &shared_prefix_attention::SharedPrefixAttention,

@@ -17,6 +17,7 @@ pub static CATALOG: Catalog = Catalog {
 pub static SUITES: &[(&str, &str)] = &[
     ("smoke", include_str!("../../../suites/smoke.toml")),
     ("nightly", include_str!("../../../suites/nightly.toml")),
+    ("fftconv", include_str!("../../../suites/fftconv.toml")),
     ("paper", include_str!("../../../suites/paper.toml")),
     ("hmar", include_str!("../../../suites/hmar.toml")),
     ("hydragen", include_str!("../../../suites/hydragen.toml")),

@@ -89,6 +89,12 @@ DEVICE float rcp_approx(float x) {
     return y;
 }
 
+// The address, computed here and not again at each of its uses.
+template <class T> DEVICE T* settled(T* x) {
+    asm volatile("" : "+l"(x));
+    return x;
+}
+
 // Global memory.
 
 // Streams data that no other block reads: past L1, and in L2 in the longest sectors.

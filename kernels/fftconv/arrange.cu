@@ -1,0 +1,121 @@
+// What the convolution reads beside its signals: the tables of its transforms, and the filters' spectra in the order of its fragments.
+//
+// Mapping: the first TABLE_BLOCKS blocks compute tables, then a block serves a head. It holds the half spectrum in registers until its
+// largest part is known, leaves it in shared memory as pairs of fp16 over a power of two, and gathers from there; the other half is its
+// mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by memory, and by its start where N is small.
+//
+// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
+// (heads, N/2 + 1, 2) f32, tables (TABLES vectors), arranged (heads, SPECTRUM vectors), scales (heads) f32.
+// Macros (default): those of monarch.h.
+#include "fftconv/monarch.h"
+
+constexpr int THREADS = N < 2048 ? 128 : N < 16384 ? N / 16 : 1024;
+constexpr int TABLE_BLOCKS = 32;
+constexpr int BINS = N / 2 + 1, COPIES = (BINS + THREADS - 1) / THREADS;
+
+// A bin's place in shared memory: bins that a warp gathers are 16 or 256 apart, and go to different banks.
+DEVICE constexpr int shared_place(int k) { return k + k / 16 + k / 256; }
+
+DEVICE Complex root(int numerator, int denominator) {
+    Complex w;
+    sincospif(-2.0f * float(numerator & (denominator - 1)) / float(denominator), &w.im, &w.re);
+    return w;
+}
+
+DEVICE u32 pair(Complex z) { return cvt_rn_x2<Fp16>(z.re, z.im); }
+
+// Spectra.
+
+DEVICE float largest(float found) {
+    __shared__ float largest_of_warp[THREADS / 32];
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
+    if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = found;
+    __syncthreads();
+    for (int i = 0; i < THREADS / 32; i++) found = fmaxf(found, largest_of_warp[i]);
+    return found;
+}
+
+// Leaves pairs of fp16 in shared memory and returns the exponent that they are divided by, which brings the largest part into [1, 2).
+DEVICE int read_bins(const Complex* spectrum, u32* bins) {
+    Complex own[COPIES];
+    float found = 0;
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int k = i * THREADS + threadIdx.x;
+        own[i] = k < BINS ? spectrum[k] : Complex{0, 0};
+        // The first bin and the middle one are real whatever is stored.
+        if (k % (N / 2) == 0) own[i].im = 0;
+        found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
+    }
+    int exponent = int(__float_as_uint(largest(found)) >> 23) - 127;
+    float down = __uint_as_float(u32(127 - exponent) << 23);
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int k = i * THREADS + threadIdx.x;
+        if (k < BINS) bins[shared_place(k)] = pair({own[i].re * down, own[i].im * down});
+    }
+    return exponent;
+}
+
+// The passes of a DFT across four tiles leave the middle two in each other's place.
+DEVICE int across(int tile) { return RADIX == 4 ? tile / 2 + tile % 2 * 2 : tile; }
+
+DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
+    int exponent = read_bins(spectrum, bins);
+    __syncthreads();
+    for (int i = threadIdx.x; i < SPECTRUM * 4; i += THREADS) {
+        int lane = i / 4 % 32, row = i / 128 % 2, high = i / 256 % RADIX, k1 = i / (256 * RADIX) % 16, half = i / (4096 * RADIX);
+        int k2 = lane / 4 + 8 * row, k3 = order(lane % 4 * 2 + column(i % 4)) % N3 + 16 * across(high);
+        int k = (k1 + 16 * k2 + 256 * k3) * HALVES + half;
+        // The mirror image is the conjugate: the sign of the upper half.
+        arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
+    }
+    constexpr float GAIN = DFT_SCALE<ELEMENT> / 4;
+    if (threadIdx.x == 0) *scale = __uint_as_float(u32(127 + exponent) << 23) / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N);
+}
+
+// Tables.
+
+// Two entries in a row of a DFT matrix, real or imaginary parts, by the register of an operand that holds them.
+template <bool THIRD> DEVICE u32 dft_entries(int i, bool imaginary) {
+    int lane = i / 4 % 32, row = order(lane / 4 + i % 2 * 8);
+    float entry[2];
+    for (int e = 0; e < 2; e++) {
+        int column = order(lane % 4 * 2 + i % 4 / 2 * 8 + e);
+        Complex w = THIRD && N3 < 16 ? root(row % N3 * (column % N3), N3) : root(row * column, 16);
+        if (THIRD && N3 < 16 && row / N3 != column / N3) w = {0, 0};
+        entry[e] = (imaginary ? w.im : w.re) * (DFT_SCALE<ELEMENT> / 4);
+    }
+    return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
+}
+
+// Word i of vectors of four, by tables as monarch.h lists them.
+DEVICE u32 table_word(int i) {
+    int lane = i / 4 % 32, row = i / 128 % 2, g = lane / 4 + row * 8, slot = lane % 4 * 2 + column(i % 4);
+    if (i < SLOTS_TABLE * 4) return dft_entries<false>(i, i / 128 % 2);
+    if (i < FIRST_TABLE * 4) return dft_entries<true>(i, i / 128 % 2);
+    if (i < THIRD_TABLE * 4) return pair(root(order(g) * order(slot), 256));
+    if (i < STRIP_TABLE * 4) return pair(root(order(slot) * (i / 128 - THIRD_TABLE / 32 + 1), N3));
+    if (i < ROW_TABLE * 4) {
+        int n3 = (i - STRIP_TABLE * 4) / 256 % N3;
+        return pair(root(n3 * (order(slot) + 16 * order(g)), M));
+    }
+    if (i < HALF_TABLE * 4) {
+        int k1 = (i - ROW_TABLE * 4) / (256 * RADIX), p = (i - ROW_TABLE * 4) / 256 % RADIX;
+        int n3 = (RADIX * order(slot) + p) % N3;
+        return pair(root(n3 * (k1 + 16 * g), M));
+    }
+    return pair(root(i - HALF_TABLE * 4, N));
+}
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void fftconv_arrange(const Complex* spectrum, u32* tables, u32* arranged, float* scales) {
+    extern __shared__ u32 bins[];
+    if (blockIdx.x < TABLE_BLOCKS) {
+        for (int i = blockIdx.x * THREADS + threadIdx.x; i < TABLES * 4; i += TABLE_BLOCKS * THREADS) tables[i] = table_word(i);
+        return;
+    }
+    long long head = blockIdx.x - TABLE_BLOCKS;
+    arrange_spectrum(spectrum + head * BINS, bins, arranged + head * SPECTRUM * 4, scales + head);
+}

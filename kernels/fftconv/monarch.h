@@ -1,0 +1,75 @@
+// How a transform of N points is cut up and where its numbers lie: what the convolution and the tables it reads must agree on.
+// Knows no tensor core and no thread but the lane's place in a warp's fragments.
+//
+// A transform of M points has three stages, n = (n1 16 + n2) N3 + n3 to k = k1 + 16 k2 + 256 k3 (T. Dao et al., FlashFFTConv, 2023):
+//   over n1, times w_256^(n2 k1), over n2, times w_M^(n3 (k1 + 16 k2)), over n3, where w_m = exp(-2 pi i / m).
+// Two real sequences are the real and the imaginary plane of one complex one: the filter is real, so that they never mix.
+// A plane is (n1 or k1, n2 or k2, slot) in 16 bits, and every stage leaves its results where its operands lay.
+// The slots are the n3 of one pair; below 16 of them, those of several pairs side by side. Beyond 16384 points, sums and
+// differences of the two halves of a sequence are two transforms of half the length.
+//
+// Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), ELEMENT (Bf16; Fp16).
+#pragma once
+#include "tile/tile.h"
+
+#ifndef TRANSFORM
+#define TRANSFORM 4096
+#endif
+#ifndef ELEMENT
+#define ELEMENT Bf16
+#endif
+
+constexpr int N = TRANSFORM, HALVES = N > 16384 ? 2 : 1;
+constexpr int M = N / HALVES;
+constexpr int N3 = M / 256, SLOTS = N3 < 16 ? 16 : N3, PAIRS = SLOTS / N3;
+constexpr int RADIX = SLOTS / 16;                        // of the third stage beyond the 16 that the tensor cores do
+constexpr int POINTS = 256 * SLOTS;                      // of a half of all pairs
+constexpr int PLANE = 2 * POINTS;                        // bytes
+constexpr int UNITS = SLOTS / 4;                         // of 8 bytes, four slots, in a row of a plane
+
+// Entries of the DFT matrix of 16 are multiples of this over 4: in bf16 they then err by 1.9e-4 instead of 9.0e-4, in fp16 by
+// 1.3e-5 instead of 7.8e-5. The quarter keeps a spectrum as large as its signal. Six stages of it are undone by the scale.
+template <class T> constexpr float DFT_SCALE = 1.132805f;
+template <> constexpr float DFT_SCALE<Fp16> = 1.86034f;
+
+// Which index stands in a slot of the tensor cores' operands. A thread holds slots 2 q, 2 q + 1, 2 q + 8 and 2 q + 9: with one
+// number a unit (N3 <= 16) these are to be one unit's, otherwise the units' own order will do.
+DEVICE constexpr u32 order(u32 slot) {
+    return RADIX == 1 ? (slot & 1) | (slot >> 3 & 1) << 1 | (slot >> 1 & 3) << 2 : slot;
+}
+
+// The unit of a plane where unit `u` of row (d1, d2) lies. It is linear over GF(2), so that a lane's part and a constant part
+// are joined by ^. The masks spread what half a warp touches at once, in each of the stages and in the copies, over all banks.
+DEVICE constexpr u32 place(u32 d1, u32 d2, u32 u) {
+    constexpr u32 D1[4] = {RADIX == 1 ? 4 : RADIX == 2 ? 2 : 4, RADIX == 1 ? 0 : RADIX == 2 ? 1 : 2, RADIX == 1 ? 2 : RADIX == 2 ? 2 : 4, RADIX == 1 ? 8 : 0};
+    constexpr u32 D2[4] = {RADIX == 4 ? 1 : 0, RADIX == 1 ? 0 : RADIX == 2 ? 5 : 8, RADIX == 1 ? 1 : RADIX == 2 ? 8 : 1, RADIX == 1 ? 10 : 0};
+    u32 mask = 0;
+    for (int i = 0; i < 4; i++) mask ^= (d1 >> i & 1) * D1[i] ^ (d2 >> i & 1) * D2[i];
+    return ((d1 * 16 + d2) * UNITS + u) ^ mask;
+}
+
+// Tables of vectors of four words, one vector a lane: DFT matrices as operands, and twiddle factors as pairs of fp16, whose
+// rounding adds nothing to that of bf16. What a warp reads together lies together.
+constexpr int DFT_TABLE = 0;                             // re, im of stages 1 and 2
+constexpr int SLOTS_TABLE = 64;                          // the same of stage 3: of several pairs, a block each
+constexpr int FIRST_TABLE = 128;                         // w_256^(n2 k1), rows (2) of four columns
+constexpr int THIRD_TABLE = 192;                         // w_N3^(k p), p = 1 to RADIX - 1
+constexpr int STRIP_TABLE = 320;                         // w_M^(n3 (k1 + 16 k2)) by slots, rows (2) of k2, lanes, for stage 2
+constexpr int ROW_TABLE = STRIP_TABLE + POINTS / 4;      // the same by k1, p, rows (2), lanes, for stage 3
+constexpr int HALF_TABLE = ROW_TABLE + POINTS / 4;       // w_N^t of the first half
+constexpr int TABLES = HALF_TABLE + (HALVES - 1) * M / 4;
+
+constexpr int SPECTRUM = HALVES * POINTS / 4;            // vectors of a head: by halves, k1, k3 / 16, rows (2), lanes
+
+// A number that a warp has in common, or that is a thread's own, by a way that the compiler does not see through: it computes what
+// depends on it again, rather than keep it in registers from one stage to the next.
+DEVICE u32 forgotten(u32 x) { return __shfl_sync(~0u, x, threadIdx.x % 32); }
+
+struct Complex { float re, im; };
+
+DEVICE Complex times(Complex a, Complex b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
+DEVICE Complex conj(Complex a) { return {a.re, -a.im}; }
+DEVICE Complex halves(u32 word) { return {cvt_f32(Fp16{u16(word)}), cvt_f32(Fp16{u16(word >> 16)})}; }
+
+// A lane's places in a fragment: rows row and row + 8, columns of slots column, + 1, + 8, + 9.
+DEVICE constexpr u32 column(u32 c) { return (c & 1) + c / 2 * 8; }

@@ -1,0 +1,236 @@
+// The stages of a transform on tensor cores, by the warp, in planes in shared memory.
+// Knows where a stage's numbers lie and what they are multiplied by, and nothing of tensors, gates or which warp does what.
+//
+// A product contracts the columns of a thread's results: as left operand they keep their rows, as right operand they are
+// transposed. So two stages go from registers to registers, and f32 is rounded only where it becomes an operand again.
+#pragma once
+#include "fftconv/monarch.h"
+
+struct alignas(8) Unit { u32 word[2]; };
+
+// 16 x 16 complex operands: of either side, and of a matrix that is its own transpose, of both.
+struct Operand { u32 re[4], im[4]; };
+struct Dft { u32 re[4], im[4], minus_im[4]; };
+
+// 16 x 16 complex results: halves of 8 columns, then rows (2) of two columns.
+struct Tile {
+    float re[2][4] = {}, im[2][4] = {};
+
+    DEVICE Complex at(int row, int c) const { return {re[c / 2][2 * row + c % 2], im[c / 2][2 * row + c % 2]}; }
+    DEVICE void set(int row, int c, Complex z) { re[c / 2][2 * row + c % 2] = z.re, im[c / 2][2 * row + c % 2] = z.im; }
+
+    // Entry by entry, or by the conjugates.
+    template <bool CONJUGATE> DEVICE void multiply_row(int row, const Complex (&w)[4]) {
+#pragma unroll
+        for (int c = 0; c < 4; c++) set(row, c, times(at(row, c), CONJUGATE ? conj(w[c]) : w[c]));
+    }
+    template <bool CONJUGATE> DEVICE void multiply_row(int row, Vector16 pairs) {
+        Complex w[4];
+#pragma unroll
+        for (int c = 0; c < 4; c++) w[c] = halves(pairs.word[c]);
+        multiply_row<CONJUGATE>(row, w);
+    }
+    DEVICE Operand rounded() const {
+        Operand a;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int half = i / 2, row = i % 2;
+            a.re[i] = cvt_rn_x2<ELEMENT>(re[half][2 * row], re[half][2 * row + 1]);
+            a.im[i] = cvt_rn_x2<ELEMENT>(im[half][2 * row], im[half][2 * row + 1]);
+        }
+        return a;
+    }
+};
+
+DEVICE void multiply_real(float (&sum)[2][4], const u32 (&a)[4], const u32 (&b)[4]) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) mma_m16n8k16(ELEMENT{}, sum[half], a, b[half], b[2 + half]);
+}
+
+// The operand's columns transformed, its rows kept.
+template <bool INVERSE> DEVICE Tile transform_columns(const Operand& a, const Dft& f) {
+    Tile d;
+    multiply_real(d.re, a.re, f.re);
+    multiply_real(d.im, a.re, INVERSE ? f.minus_im : f.im);
+    multiply_real(d.re, a.im, INVERSE ? f.im : f.minus_im);
+    multiply_real(d.im, a.im, f.re);
+    return d;
+}
+
+// The same transposed: what was transformed are rows now.
+template <bool INVERSE> DEVICE Tile transform_to_rows(const Operand& b, const Dft& f) {
+    Tile d;
+    multiply_real(d.re, f.re, b.re);
+    multiply_real(d.im, INVERSE ? f.minus_im : f.im, b.re);
+    multiply_real(d.re, INVERSE ? f.im : f.minus_im, b.im);
+    multiply_real(d.im, f.re, b.im);
+    return d;
+}
+
+// Asked for once a stage: places of one stage are not to stay in registers through the next.
+DEVICE u32 own_lane() { return forgotten(threadIdx.x) % 32; }
+
+DEVICE Dft load_dft(const Vector16* tables, u32 at) {
+    const Vector16* from = tables + at + own_lane();
+    Vector16 re = from[0], im = from[32];
+    Dft f;
+#pragma unroll
+    for (int i = 0; i < 4; i++) f.re[i] = re.word[i], f.im[i] = im.word[i], f.minus_im[i] = im.word[i] ^ 0x80008000;
+    return f;
+}
+
+DEVICE Unit& unit_at(u8* plane, u32 at) { return *reinterpret_cast<Unit*>(plane + at * 8); }
+
+// The low or the high halves of two words.
+DEVICE u32 join(u32 a, u32 b, int high) { return __byte_perm(a, b, high ? 0x7632 : 0x5410); }
+
+// Stages 1 and 2 of four slots, or their inverses in reverse, in place. `first` are the factors between them. Each stage leaves
+// what it made in rows: the first stage's results are n2 (k1 if inverse) by column, those of the second k1 (n2).
+template <bool INVERSE> DEVICE void transform_strip(u8* planes, u32 strip, const Dft& f, const Complex (&first)[2][4], const Vector16* tables) {
+    u32 lane = own_lane(), g = order(lane / 4), q = order(lane % 4 * 2);
+    u32 here = INVERSE ? place(g, q, strip) : place(q, g, strip);
+    Unit in[2][4][2], out[2][4][2];                      // by plane, slots of the columns, and of the rows
+#pragma unroll
+    for (int i = 0; i < 16; i++) {
+        u32 c = order(column(i / 2 % 4)), row = order(i % 2 * 8);
+        in[i / 8][i / 2 % 4][i % 2] = unit_at(planes + i / 8 * PLANE, here ^ (INVERSE ? place(row, c, 0) : place(c, row, 0)));
+    }
+#pragma unroll
+    for (int word = 0; word < 2; word++) {
+        Tile slots[2];
+#pragma unroll
+        for (int high = 0; high < 2; high++) {
+            Operand b;
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                int c = i / 2 * 2, row = i % 2;
+                b.re[i] = join(in[0][c][row].word[word], in[0][c + 1][row].word[word], high);
+                b.im[i] = join(in[1][c][row].word[word], in[1][c + 1][row].word[word], high);
+            }
+            Tile rows = transform_to_rows<INVERSE>(b, f);
+#pragma unroll
+            for (int row = 0; row < 2; row++) rows.multiply_row<INVERSE>(row, first[row]);
+            slots[high] = transform_to_rows<INVERSE>(rows.rounded(), f);
+            const Vector16* factors = tables + STRIP_TABLE + (strip * 4 + word * 2 + high) * 64 + lane;
+#pragma unroll
+            for (int row = 0; row < 2; row++)
+                if (!INVERSE) slots[high].multiply_row<false>(row, factors[row * 32]);
+        }
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            Complex a = slots[0].at(i % 2, i / 2), b = slots[1].at(i % 2, i / 2);
+            out[0][i / 2][i % 2].word[word] = cvt_rn_x2<ELEMENT>(a.re, b.re);
+            out[1][i / 2][i % 2].word[word] = cvt_rn_x2<ELEMENT>(a.im, b.im);
+        }
+        // All lanes have read what will be overwritten; and two slots at a time are as many as registers hold.
+        __syncwarp();
+    }
+#pragma unroll
+    for (int i = 0; i < 16; i++) {
+        u32 c = order(column(i / 2 % 4)), row = order(i % 2 * 8);
+        unit_at(planes + i / 8 * PLANE, here ^ (INVERSE ? place(row, c, 0) : place(c, row, 0))) = out[i / 8][i / 2 % 4][i % 2];
+    }
+}
+
+// Stage 3.
+
+// Which unit holds column c of a row, but for the lane's part.
+DEVICE constexpr u32 unit_of(u32 c) { return RADIX == 1 ? 0 : RADIX == 2 ? c / 2 * 4 : column(c); }
+
+// The RADIX numbers of column c, of which unit (u0, u1) for an even and an odd c hold the halves: as they lie in words.
+DEVICE void read_row(const u8* plane, u32 from, int row, Operand (&a)[RADIX], u32 (Operand::*part)[4]) {
+#pragma unroll
+    for (int c = 0; c < 4; c += 2) {
+        Unit even = unit_at(const_cast<u8*>(plane), from ^ place(0, row * 8, unit_of(c)));
+        if (RADIX == 1) (a[0].*part)[row] = even.word[0], (a[0].*part)[2 + row] = even.word[1];
+        if (RADIX == 1) return;
+        Unit odd = RADIX == 2 ? Unit{even.word[1], 0} : unit_at(const_cast<u8*>(plane), from ^ place(0, row * 8, unit_of(c + 1)));
+#pragma unroll
+        for (int p = 0; p < RADIX; p++) (a[p].*part)[c + row] = join(even.word[p / 2], odd.word[p / 2], p % 2);
+    }
+}
+
+// The reverse, from results.
+DEVICE void write_row(u8* plane, u32 to, int row, const Tile (&d)[RADIX], float (Tile::*part)[2][4]) {
+    auto at = [&](int p, int c) { return (d[p].*part)[c / 2][2 * row + c % 2]; };
+    if (RADIX == 1) {
+        unit_at(plane, to ^ place(0, row * 8, 0)) = {cvt_rn_x2<ELEMENT>(at(0, 0), at(0, 1)), cvt_rn_x2<ELEMENT>(at(0, 2), at(0, 3))};
+    } else if (RADIX == 2) {
+#pragma unroll
+        for (int c = 0; c < 4; c += 2)
+            unit_at(plane, to ^ place(0, row * 8, unit_of(c))) = {cvt_rn_x2<ELEMENT>(at(0, c), at(RADIX - 1, c)), cvt_rn_x2<ELEMENT>(at(0, c + 1), at(RADIX - 1, c + 1))};
+    } else {
+#pragma unroll
+        for (int c = 0; c < 4; c++)
+            unit_at(plane, to ^ place(0, row * 8, unit_of(c))) = {cvt_rn_x2<ELEMENT>(at(0, c), at(RADIX / 2 - 1, c)), cvt_rn_x2<ELEMENT>(at(RADIX / 2, c), at(RADIX - 1, c))};
+    }
+}
+
+// One pass of a DFT of RADIX across tiles: sums and differences of those `half` apart.
+template <bool INVERSE> DEVICE void butterfly(Tile (&d)[RADIX], int half) {
+#pragma unroll
+    for (int p = 0; p < RADIX; p++) {
+        if (p & half) continue;
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            Complex a = d[p].at(i / 4, i % 4), b = d[p + half].at(i / 4, i % 4);
+            Complex difference{a.re - b.re, a.im - b.im};
+            // The quarter turn between the two passes of a DFT of four.
+            bool turn = RADIX == 4 && (INVERSE ? half == 1 && p == 2 : half == 2 && p == 1);
+            d[p].set(i / 4, i % 4, {a.re + b.re, a.im + b.im});
+            d[p + half].set(i / 4, i % 4, !turn ? difference : INVERSE ? Complex{-difference.im, difference.re} : Complex{difference.im, -difference.re});
+        }
+    }
+}
+
+// Rows that a warp works on at once: with few tiles a row, one would wait for its own results.
+constexpr int ROWS = RADIX == 1 ? 2 : 1;
+
+// Stage 3, the product with the spectrum, and the inverse of stage 3 times the conjugate factors of stage 2: in place, for all k2 of
+// ROWS k1 from a multiple of it on. `bins` and `factors` are the rows' vectors of their tables.
+DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* factors, const Vector16* tables) {
+    u32 lane = own_lane(), here = place(k1, lane / 4, lane % 4 * (RADIX == 4 ? 2 : 1));
+    factors += lane;
+    Vector16 own_bins[ROWS * RADIX * 2];                 // asked for first, as they come from afar
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX * 2; i++) own_bins[i] = bins[i * 32 + lane];
+    Operand a[ROWS][RADIX];
+#pragma unroll
+    for (int i = 0; i < 2 * ROWS; i++) {
+        read_row(planes, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::re);
+        read_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::im);
+    }
+    Tile d[ROWS][RADIX];
+    Vector16 third[RADIX];
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX; i++) {
+        int p = i % RADIX;
+        Tile& tile = d[i / RADIX][p];
+        tile = transform_columns<false>(a[i / RADIX][p], f);
+        if (p == 0) continue;
+        third[p] = tables[THIRD_TABLE + (p - 1) * 32 + lane];
+        for (int row = 0; row < 2; row++) tile.multiply_row<false>(row, third[p]);
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+#pragma unroll
+        for (int half = RADIX / 2; half > 0; half /= 2) butterfly<false>(d[i], half);
+#pragma unroll
+        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<false>(p % 2, own_bins[i * 2 * RADIX + p]);
+#pragma unroll
+        for (int half = 1; half < RADIX; half *= 2) butterfly<true>(d[i], half);
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX; i++) {
+        Tile& tile = d[i / RADIX][i % RADIX];
+        for (int row = 0; row < 2; row++)
+            if (i % RADIX > 0) tile.multiply_row<true>(row, third[i % RADIX]);
+        tile = transform_columns<true>(tile.rounded(), f);
+        for (int row = 0; row < 2; row++) tile.multiply_row<true>(row, factors[(2 * i + row) * 32]);
+    }
+#pragma unroll
+    for (int i = 0; i < 2 * ROWS; i++) {
+        write_row(planes, here ^ place(i / 2, 0, 0), i % 2, d[i / 2], &Tile::re);
+        write_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, d[i / 2], &Tile::im);
+    }
+}

@@ -1,0 +1,159 @@
+//! Properties of the convolution that hold for every implementation, and of its truth.
+
+use super::{FftConv, cuda};
+use crate::testing::{Trial, check_agrees, device, problem};
+use crate::tests::on_host;
+use std::f64::consts::TAU;
+use tilemark_core::device::Vendor;
+use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::{Launch, Step};
+use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
+
+const CROOKED: [&str; 6] = [
+    "b=1,h=1,n=256,l=1",
+    "b=3,h=2,n=256,gated=true",
+    "b=2,h=3,n=512,l=257,gated=true",
+    "b=5,h=1,n=1024",
+    "b=1,h=1,n=4096,l=2048",
+    "b=3,h=1,n=2048,l=1023",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in on_host(&FftConv) {
+        check_agrees(&FftConv, implementation, &CROOKED);
+    }
+}
+
+/// The filter's taps from its spectrum, by the definition of the inverse transform.
+fn taps(trial: &Trial, head: usize, n: usize) -> Vec<f64> {
+    let at = |bin: usize, part| trial.operands[1].at((head * (n / 2 + 1) + bin) * 2 + part);
+    let tap = |t: usize| {
+        let mut sum = at(0, 0) + at(n / 2, 0) * if t.is_multiple_of(2) { 1.0 } else { -1.0 };
+        for bin in 1..n / 2 {
+            let angle = TAU * (bin * t % n) as f64 / n as f64;
+            sum += 2.0 * (at(bin, 0) * angle.cos() - at(bin, 1) * angle.sin());
+        }
+        sum / n as f64
+    };
+    (0..n).map(tap).collect()
+}
+
+#[test]
+fn the_truth_is_the_sum_of_taps_that_wrap_around() {
+    let (n, l) = (256, 190);
+    let trial = Trial::new(&FftConv, "b=2,h=2,n=256,l=190,gated=true", Dtype::F32);
+    let truth = trial.truth(Arithmetic::Exact);
+    for row in [0, 3] {
+        let taps = taps(&trial, row % 2, n);
+        for t in [0, 1, 189] {
+            let input = |s| trial.operands[0].at(row * l + s) * trial.operands[2].at(row * l + s);
+            let sum: f64 = (0..l).map(|s| input(s) * taps[(t + n - s) % n]).sum();
+            let expected = trial.operands[3].at(row * l + t) * sum;
+            assert!((truth[0][row * l + t] - expected).abs() < 1e-13, "row {row}, element {t}");
+        }
+    }
+}
+
+#[test]
+fn an_all_pass_filter_gives_back_what_came_in() {
+    let trial = Trial::new(&FftConv, "b=3,h=1,n=512,l=300", Dtype::F32);
+    let mut inputs = trial.inputs();
+    // Imaginary parts of the first and the last bin mean nothing.
+    inputs[1] = [1.0, 0.0].repeat(257);
+    (inputs[1][1], inputs[1][513]) = (7.0, -7.0);
+    for implementation in on_host(&FftConv) {
+        let outputs = trial.run(implementation, &inputs);
+        for (y, u) in outputs[0].iter().zip(&inputs[0]) {
+            assert!((y - u).abs() < 4e-6, "`{}`: {y} for {u}", implementation.name);
+        }
+    }
+}
+
+#[test]
+fn sequences_of_a_pair_do_not_mix() {
+    let trial = Trial::new(&FftConv, "b=2,h=2,n=256", Dtype::F32);
+    let mut inputs = trial.inputs();
+    inputs[0][2 * 256..].fill(0.0);
+    for implementation in on_host(&FftConv) {
+        let outputs = trial.run(implementation, &inputs);
+        assert!(outputs[0][..512].iter().all(|y| *y != 0.0), "`{}`", implementation.name);
+        let worst = outputs[0][512..].iter().fold(0.0, |worst: f32, y| worst.max(y.abs()));
+        assert!(worst < 1e-6, "`{}`: {worst}", implementation.name);
+    }
+}
+
+#[test]
+fn heads_have_filters_of_their_own() {
+    let trial = Trial::new(&FftConv, "b=1,h=3,n=256,l=77", Dtype::F32);
+    let mut inputs = trial.inputs();
+    let bins = 129 * 2;
+    inputs[1][bins..2 * bins].fill(0.0);
+    for implementation in on_host(&FftConv) {
+        let outputs = trial.run(implementation, &inputs);
+        let silent: Vec<bool> =
+            outputs[0].chunks(77).map(|y| y.iter().all(|y| *y == 0.0)).collect();
+        assert_eq!(silent, [false, true, false], "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn only_powers_of_two_that_hold_the_sequence_are_shapes() {
+    let refusal = |n, l| {
+        let given = [("b", 1), ("h", 1), ("n", n), ("l", l)]
+            .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
+        FftConv.check(&Shape::complete(&given, FftConv.about().axes).unwrap()).err()
+    };
+    assert_eq!(refusal(256, 256), None);
+    assert_eq!(refusal(1 << 22, 1), None);
+    for n in [128, 300, 1 << 23] {
+        assert!(refusal(n, 1).is_some_and(|why| why.contains("axis `n`")), "{n}");
+    }
+    assert!(refusal(256, 257).is_some_and(|why| why.contains("axis `l`")));
+}
+
+#[test]
+fn a_block_takes_as_many_pairs_as_fill_it() {
+    let launch = |shape: &str| {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        let [Step::Launch(_), Step::Launch(Launch { grid, block, dynamic_shared_bytes, .. })] =
+            plan.steps[..]
+        else {
+            panic!("two launches, not {plan:?}")
+        };
+        (grid[0], block[0], dynamic_shared_bytes)
+    };
+    assert_eq!(launch("b=33,h=3,n=256"), (6, 64, 16 << 10));
+    assert_eq!(launch("b=33,h=3,n=4096"), (51, 64, 16 << 10));
+    assert_eq!(launch("b=2,h=3,n=8192"), (3, 128, 32 << 10));
+    assert_eq!(launch("b=2,h=3,n=16384"), (3, 128, 64 << 10));
+    assert_eq!(launch("b=2,h=3,n=32768"), (3, 256, 128 << 10));
+}
+
+#[test]
+fn the_longest_transforms_need_a_block_with_room() {
+    let refusal = |n: u64, arch| {
+        let problem = problem(&FftConv, &format!("b=1,h=1,n={n}"), Dtype::F16);
+        cuda::any_since_sm80(&problem, &device(Vendor::Nvidia, arch)).err()
+    };
+    assert_eq!(refusal(32768, "sm_80"), None);
+    assert_eq!(refusal(16384, "sm_89"), None);
+    assert!(refusal(32768, "sm_89").is_some_and(|why| why.contains("128 KB")));
+    assert!(refusal(65536, "sm_90a").is_some_and(|why| why.contains("not 65536")));
+}
+
+#[test]
+fn work_counts_two_transforms_and_each_tensor_once() {
+    let work = |shape: &str| {
+        let work = FftConv.work(&Trial::new(&FftConv, shape, Dtype::Bf16).problem);
+        (work.convention, work.executed, work.least_bytes)
+    };
+    let spectra = 5 * 129 * 8;
+    let flops = 15 * 256 * (80 + 6);
+    let plain = (Flops(flops), Flops(flops / 2), Bytes(2 * 2 * 15 * 100 + spectra));
+    assert_eq!(work("b=3,h=5,n=256,l=100"), plain);
+    let gates = 15 * 200;
+    let gated = (Flops(flops + gates), Flops(flops / 2 + gates), Bytes(4 * 2 * 15 * 100 + spectra));
+    assert_eq!(work("b=3,h=5,n=256,l=100,gated=true"), gated);
+}
