@@ -7,16 +7,24 @@ use super::{any_on_host, narrow, widened};
 use gemm::Parallelism;
 use rayon::prelude::*;
 use tilemark_core::family::{Code, Standing};
-use tilemark_core::{Implementation, Problem};
+use tilemark_core::{Dtype, Implementation, Info, Problem};
 
 /// The rival.
 pub static COMPOSED: Implementation = Implementation {
     name: "gemm_composed",
     idea: "unfused: Q·Kᵀ and P·V by the `gemm` crate in f32, softmax between, heads in parallel",
     standing: Standing::Rival,
-    supports: any_on_host,
+    supports,
     code: Code::Host(run),
 };
+
+fn supports(problem: &Problem, info: &Info) -> Result<(), String> {
+    any_on_host(problem, info)?;
+    if problem.dtype == Dtype::E4m3 {
+        return Err("the crate has no 8-bit types".to_owned());
+    }
+    Ok(())
+}
 
 fn run(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let ([q, k, v], [o, lse]) = (inputs, outputs) else {

@@ -6,7 +6,7 @@
 //! normalizer calculation for softmax, 2018.)
 //! It must not know shapes that are measured or who measures them.
 
-use super::Sizes;
+use super::{Sizes, output_dtype, scales};
 use crate::host::exponential::exp_of_negative;
 use crate::host::product::{DEPTH, Panels, multiply, panel_width};
 use crate::host::{Elements, narrow};
@@ -24,10 +24,12 @@ const KEYS: usize = DEPTH;
 /// Packs K and V once as f32, then works through all blocks of queries in parallel.
 pub fn flash(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let sizes = Sizes::of(problem);
-    let ([q, k, v], [o, lse]) = (inputs, outputs) else {
+    let ([q, k, v, ..], [o, lse]) = (inputs, outputs) else {
         unreachable!("the family has Q, K, V, O and LSE")
     };
     let [q, k, v] = [q, k, v].map(|bytes| Elements::new(problem.dtype, bytes));
+    let [score_scale, value_scale] = scales(problem, inputs);
+    let scale = sizes.scale() as f32 * score_scale;
     let starts = (0..sizes.nk).step_by(KEYS);
     let key_rows = k.len() / sizes.d;
     let packs: Vec<Pack> = (0..key_rows)
@@ -41,7 +43,8 @@ pub fn flash(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let arch = Arch::new();
     let blocks: Vec<KeyBlock> = packs.into_par_iter().map(|pack| arch.dispatch(pack)).collect();
 
-    let line = sizes.d * problem.dtype.size() as usize;
+    let dtype = output_dtype(problem.dtype);
+    let line = sizes.d * dtype.size() as usize;
     let heads = o
         .par_chunks_exact_mut(sizes.n * line)
         .zip(bytemuck::cast_slice_mut::<u8, f32>(lse).par_chunks_exact_mut(sizes.n));
@@ -51,8 +54,9 @@ pub fn flash(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
         let tasks = o.par_chunks_mut(QUERIES * line).zip(lse.par_chunks_mut(QUERIES));
         tasks.enumerate().for_each(|(block, (o, lse))| {
             let query = block * QUERIES;
-            let task = Task { sizes, q, head, queries: query..query + lse.len(), blocks, lse };
-            narrow(problem.dtype, &arch.dispatch(task), o);
+            let queries = query..query + lse.len();
+            let task = Task { sizes, scale, value_scale, q, head, queries, blocks, lse };
+            narrow(dtype, &arch.dispatch(task), o);
         });
     });
 }
@@ -96,6 +100,10 @@ impl WithSimd for Pack<'_> {
 /// Some queries of one head against the keys that they see.
 struct Task<'a> {
     sizes: Sizes,
+    /// The factor on Q·Kᵀ.
+    scale: f32,
+    /// The factor on V.
+    value_scale: f32,
     q: Elements<'a>,
     head: usize,
     queries: Range<usize>,
@@ -132,7 +140,7 @@ impl WithSimd for Task<'_> {
             }
             multiply(simd, &scores, rows, &block.v, &mut o, stride);
         }
-        finish(&o, stride, d, &seen, self.lse)
+        finish(&o, stride, d, &seen, self.value_scale, self.lse)
     }
 }
 
@@ -142,7 +150,7 @@ impl Task<'_> {
     fn scaled_queries(&self) -> Vec<Vec<f32>> {
         let d = self.sizes.d;
         let first = self.head * self.sizes.n + self.queries.start;
-        let scale = self.sizes.scale() as f32;
+        let scale = self.scale;
         let part = |start: usize| {
             let mut part = vec![0.0; self.queries.len() * DEPTH];
             for (row, line) in part.chunks_exact_mut(DEPTH).enumerate() {
@@ -217,12 +225,19 @@ fn exponentials(scores: &mut [f32], max: f32) -> f32 {
     lanes.iter().sum()
 }
 
-/// Divides by the sums, drops what fills up the rows, and stores LSE: −∞ where nothing was seen.
+/// Divides by the sums and scales, drops what fills up the rows, and stores LSE: −∞ where nothing was seen.
 #[inline(always)]
-fn finish(o: &[f32], stride: usize, d: usize, seen: &[Seen], lse: &mut [f32]) -> Vec<f32> {
+fn finish(
+    o: &[f32],
+    stride: usize,
+    d: usize,
+    seen: &[Seen],
+    value_scale: f32,
+    lse: &mut [f32],
+) -> Vec<f32> {
     let mut result = Vec::with_capacity(seen.len() * d);
     for ((row, seen), lse) in o.chunks_exact(stride).zip(seen).zip(lse) {
-        let inverse = if seen.sum == 0.0 { 0.0 } else { 1.0 / seen.sum };
+        let inverse = if seen.sum == 0.0 { 0.0 } else { value_scale / seen.sum };
         result.extend(row[..d].iter().map(|o| o * inverse));
         *lse = seen.max + seen.sum.ln();
     }

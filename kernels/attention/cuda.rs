@@ -18,7 +18,7 @@ static FLASH: Source = Source {
     text: include_str!("sm90_flash.cu"),
     headers: FLASH_HEADERS,
 };
-static FLASH_HEADERS: &[Header] = &[
+pub(super) static FLASH_HEADERS: &[Header] = &[
     Header { name: "attention/softmax.h", text: include_str!("softmax.h") },
     Header { name: "attention/sm90_stream.h", text: include_str!("sm90_stream.h") },
     tile::TILE,
@@ -26,10 +26,10 @@ static FLASH_HEADERS: &[Header] = &[
     tile::CUDA_WGMMA,
 ];
 
-/// Indices in the family's list of tensors.
-const Q: usize = 0;
-const K: usize = 1;
-const V: usize = 2;
+/// Indices in the family's list of tensors; of 8 bits, scales stand before O.
+pub(super) const Q: usize = 0;
+pub(super) const K: usize = 1;
+pub(super) const V: usize = 2;
 const O: usize = 3;
 
 /// The head that fits the shared memory which a block of `naive.cu` has without asking for more.
@@ -47,6 +47,9 @@ const BAND_HEADS: usize = 32;
 
 /// `supports` of the formula alone.
 pub fn any_nvidia(problem: &Problem, info: &Info) -> Result<(), String> {
+    if problem.dtype == Dtype::E4m3 {
+        return Err("has no place for the scales of 8-bit elements".to_owned());
+    }
     needs_sm(info, if problem.dtype == Dtype::Bf16 { 80 } else { 70 })?;
     let [b, h, n, nk, d] = ["b", "h", "n", "nk", "d"].map(|axis| problem.shape.integer(axis));
     needs_31_bits(&[b * h * n, nk])?;
@@ -162,24 +165,24 @@ impl Tile {
 
 /// How many heads are worked on together. Without a mask all tiles are alike, and one head after
 /// the other keeps the least in L2; with one, long and short tiles of several heads balance.
-fn band(problem: &Problem) -> usize {
+pub(super) fn band(problem: &Problem) -> usize {
     let Sizes { h, hk, nk, d, causal, .. } = Sizes::of(problem);
     if !causal {
         return 1;
     }
-    let bytes = nk * d * 4 * hk / h;
+    let bytes = nk * d * 2 * problem.dtype.size() as usize * hk / h;
     let most = (BAND_BYTES / bytes.max(1)).clamp(1, BAND_HEADS);
     // A power of two mostly divides the heads, so that no small band is left over at the end.
     1 << most.ilog2()
 }
 
 /// B·H.
-fn heads(problem: &Problem) -> usize {
+pub(super) fn heads(problem: &Problem) -> usize {
     problem.shape.index("b") * problem.shape.index("h")
 }
 
 /// The factor on Q·Kᵀ for exponentials to the base 2.
-fn scale_of_powers(problem: &Problem) -> Argument {
+pub(super) fn scale_of_powers(problem: &Problem) -> Argument {
     Argument::F32((Sizes::of(problem).scale() * LOG2_E) as f32)
 }
 

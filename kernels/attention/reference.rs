@@ -2,7 +2,7 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::{LSE, Sizes};
+use super::{Sizes, has_scales, outputs};
 use tilemark_core::family::{Arithmetic, Operand, Query};
 
 /// Keys whose scores are summed side by side, since an addition waits for the one before it.
@@ -19,7 +19,7 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
         let head = Head::new(query, sizes, key_head(&rows[0]), arithmetic);
         for row in rows {
             let softmax = head.softmax(*row);
-            if query.output == LSE {
+            if query.output == outputs(query.problem.dtype)[1] {
                 // With no key, this is −∞ + ln 0 = −∞.
                 values.push(arithmetic.accumulated(softmax.max + softmax.sum.ln()));
             } else {
@@ -39,6 +39,8 @@ struct Head<'a> {
     keys: Vec<f64>,
     /// (Nk, D), where O is asked for.
     values: Vec<f64>,
+    /// Of scores and of values.
+    scales: [f64; 2],
 }
 
 /// A row's softmax before its division: exp(score − max) for each key that the query sees.
@@ -55,8 +57,15 @@ impl<'a> Head<'a> {
             (head * elements..(head + 1) * elements).map(|at| operand.at(at)).collect()
         };
         let keys = of(&query.operands[1]);
-        let values = if query.output == LSE { Vec::new() } else { of(&query.operands[2]) };
-        Head { query, sizes, arithmetic, keys, values }
+        let without_o = query.output == outputs(query.problem.dtype)[1];
+        let values = if without_o { Vec::new() } else { of(&query.operands[2]) };
+        let scales = match query.operands {
+            [_, _, _, q, k, v, ..] if has_scales(query.problem.dtype) => {
+                [q.at(0) * k.at(0), v.at(0)]
+            }
+            _ => [1.0, 1.0],
+        };
+        Head { query, sizes, arithmetic, keys, values, scales }
     }
 
     fn softmax(&self, row: usize) -> Softmax {
@@ -86,7 +95,7 @@ impl<'a> Head<'a> {
                 }
             }
         }
-        let scale = self.sizes.scale();
+        let scale = self.sizes.scale() * self.scales[0];
         scores.iter_mut().for_each(|score| *score = self.arithmetic.accumulated(*score * scale));
         scores
     }
@@ -105,6 +114,7 @@ impl<'a> Head<'a> {
         if softmax.exponentials.is_empty() {
             return sums;
         }
-        sums.iter().map(|sum| self.arithmetic.accumulated(sum / softmax.sum)).collect()
+        let divided = |sum: &f64| self.arithmetic.accumulated(sum * self.scales[1] / softmax.sum);
+        sums.iter().map(divided).collect()
     }
 }

@@ -258,19 +258,7 @@ void attention_sm90_flash(const __grid_constant__ TensorMap q_map, const __grid_
     Shape shape{heads, group, n, nk, band, scale};
     u32 warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
 
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < CONSUMERS; i++) {
-            mbarrier_init(shared.q_full(i), 1);
-            mbarrier_init(shared.q_empty(i), 1);
-        }
-        for (int i = 0; i < STAGES; i++) {
-            mbarrier_init(shared.k_full(i), 1);
-            mbarrier_init(shared.k_empty(i), CONSUMERS);
-            mbarrier_init(shared.v_full(i), 1);
-            mbarrier_init(shared.v_empty(i), CONSUMERS);
-        }
-        fence_mbarrier_init();
-    }
+    if (threadIdx.x == 0) shared.initialise();
     __syncthreads();
 
     if (warpgroup == 0) {

@@ -1,6 +1,7 @@
 // The stream that Hopper's flash attention lives on: the tiles of a launch and their order, where a block keeps what in shared memory,
 // and the one thread that draws tiles and keeps queries, keys and values coming. Knows no softmax and no product.
-// Macros (default): ELEMENT (Bf16; Fp16), D (128; 64, 256), TILE_N (128: keys a stage), CONSUMERS (2; 3: warpgroups of 64 queries),
+// Values of 8 bits come transposed, since wgmma multiplies them only where keys are contiguous.
+// Macros (default): ELEMENT (Bf16; Fp16, E4m3), D (128; 64, 256; 128 alone for E4m3), TILE_N (128: keys a stage), CONSUMERS (2; 3: warpgroups of 64 queries),
 //   STAGES (2: of keys, and of values), CAUSAL (0).
 #pragma once
 #include "tile/tile.h"
@@ -25,11 +26,14 @@
 #endif
 
 constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
-constexpr int PANELS = D / 64;                           // 128-byte columns that a tile is laid out in
-constexpr int O_PANELS = PANELS < 2 ? PANELS : 2;        // of a warpgroup's O that leave at once
+constexpr bool TRANSPOSED_VALUES = sizeof(ELEMENT) == 1;
+constexpr int PANEL_WIDTH = 128 / sizeof(ELEMENT);       // elements of a 128-byte row
+constexpr int PANELS = D / PANEL_WIDTH;                  // 128-byte columns that a tile is laid out in
+constexpr int O_PANELS = D < 128 ? 1 : 2;                // of a warpgroup's O, 64 columns each, that leave at once
 constexpr u32 Q_PANEL = 64 * 128, KV_PANEL = TILE_N * 128;
 constexpr u32 Q_BYTES = PANELS * Q_PANEL, KV_BYTES = PANELS * KV_PANEL;    // a warpgroup's queries; a block of keys or values
 
+static_assert(!TRANSPOSED_VALUES || (D == 128 && TILE_N == 128), "keys and transposed values are one panel each");
 static_assert(8 * (2 * CONSUMERS + 4 * STAGES) + 16 * CONSUMERS <= 256, "barriers and tiles have 256 bytes");
 
 struct Shape { int heads, group, n, nk, band; float scale; };
@@ -49,6 +53,20 @@ struct Shared {
     DEVICE u32 q_full(u32 consumer) const { return barrier(4 * STAGES + consumer); }
     DEVICE u32 q_empty(u32 consumer) const { return q_full(CONSUMERS + consumer); }
     DEVICE u32 tile(u32 consumer) const { return q_full(2 * CONSUMERS) + 16 * consumer; }
+
+    DEVICE void initialise() const {
+        for (int i = 0; i < CONSUMERS; i++) {
+            mbarrier_init(q_full(i), 1);
+            mbarrier_init(q_empty(i), 1);
+        }
+        for (int i = 0; i < STAGES; i++) {
+            mbarrier_init(k_full(i), 1);
+            mbarrier_init(k_empty(i), CONSUMERS);
+            mbarrier_init(v_full(i), 1);
+            mbarrier_init(v_empty(i), CONSUMERS);
+        }
+        fence_mbarrier_init();
+    }
 };
 
 // How many keys query `row` sees; they are the first ones.
@@ -97,24 +115,27 @@ struct Producer {
         st_shared(slot + 8, tile.blocks);
         mbarrier_arrive_expect_tx(full, tile.blocks ? Q_BYTES : 0);
         for (int panel = 0; panel < PANELS && tile.blocks; panel++)
-            cp_async_bulk_tensor_3d(to + panel * Q_PANEL, q_map, full, panel * 64, tile.row + consumer * 64, tile.head);
+            cp_async_bulk_tensor_3d(to + panel * Q_PANEL, q_map, full, panel * PANEL_WIDTH, tile.row + consumer * 64, tile.head);
     }
 
+    template <bool TRANSPOSED>
     DEVICE void fetch_block(const TensorMap& map, Ring<STAGES>& ring, u32 to, u32 full, u32 empty, int block, int head) const {
         mbarrier_try_wait_parity(empty, ring.phase ^ 1);
         mbarrier_arrive_expect_tx(full, KV_BYTES);
 #pragma unroll
-        for (int panel = 0; panel < PANELS; panel++)
-            cp_async_bulk_tensor_3d(to + panel * KV_PANEL, map, full, panel * 64, block * TILE_N, head);
+        for (int panel = 0; panel < PANELS; panel++) {
+            int column = panel * PANEL_WIDTH, row = block * TILE_N;
+            cp_async_bulk_tensor_3d(to + panel * KV_PANEL, map, full, TRANSPOSED ? row : column, TRANSPOSED ? column : row, head);
+        }
         ring.advance();
     }
     DEVICE void fetch_keys(const TensorMap& map, int block, int head) {
         u32 stage = keys.stage;
-        fetch_block(map, keys, shared.k(stage), shared.k_full(stage), shared.k_empty(stage), block, head);
+        fetch_block<false>(map, keys, shared.k(stage), shared.k_full(stage), shared.k_empty(stage), block, head);
     }
     DEVICE void fetch_values(const TensorMap& map, int block, int head) {
         u32 stage = values.stage;
-        fetch_block(map, values, shared.v(stage), shared.v_full(stage), shared.v_empty(stage), block, head);
+        fetch_block<TRANSPOSED_VALUES>(map, values, shared.v(stage), shared.v_full(stage), shared.v_empty(stage), block, head);
     }
 
     // Keys go one block ahead of values, as the consumers use them; those of a tile's first block find room before its queries do.

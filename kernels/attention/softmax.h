@@ -1,12 +1,16 @@
 // Online softmax on the accumulators of a warpgroup's product: a thread holds columns of two rows of scores, a quad of lanes whole rows.
 // Accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
-// Knows no tile, no memory and no pipeline. Macro (default): SLACK (8), by how many powers of two a score may pass a row's maximum
-// before it replaces it.
+// Knows no tile, no memory and no pipeline. Macros (default): SLACK (8), by how many powers of two a score may pass a row's maximum
+// before it replaces it; RAISE (0), by how many all exponentials are raised, which their quotients do not see: e4m3 tells weights
+// apart from 2⁸ down to 2⁻⁶, and not far below 1 where most of them lie.
 #pragma once
 #include "tile/tile.h"
 
 #ifndef SLACK
 #define SLACK 8
+#endif
+#ifndef RAISE
+#define RAISE 0
 #endif
 
 // Of a thread's two rows: the largest score, near enough, and the sum of its own exponentials.
@@ -59,7 +63,7 @@ template <int N> DEVICE bool raise_max(const float (&s)[N], Rows& rows, float (&
 template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale) {
     float offset[2];
 #pragma unroll
-    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITE ? 0 : rows.max[h] * scale;
+    for (int h = 0; h < 2; h++) offset[h] = rows.max[h] == -INFINITE ? 0 : rows.max[h] * scale - RAISE;
 #pragma unroll
     for (int i = 0; i < N; i++) {
         s[i] = ex2_approx(fmaf(s[i], scale, -offset[i / 2 % 2]));
@@ -71,6 +75,18 @@ template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale
 template <class T, int N> DEVICE void round_weights(const float (&s)[N], u32 (&p)[N / 8][4]) {
 #pragma unroll
     for (int i = 0; i < N; i += 2) p[i / 8][i / 2 % 4] = cvt_rn_x2<T>(s[i], s[i + 1]);
+}
+
+// Of 8 bits, a register takes four weights of a row, for which the product counts keys 4 (lane % 4) on, of 16. They stand at keys
+// 2 (lane % 4) and the next, and 8 more and the next: the values' keys must be brought into the same order.
+template <class T, int N> DEVICE void round_weights(const float (&s)[N], u32 (&p)[N / 16][4]) {
+#pragma unroll
+    for (int i = 0; i < N; i += 8)
+#pragma unroll
+        for (int row = 0; row < 2; row++) {
+            const float* at = s + i + 2 * row;
+            p[i / 16][i / 8 % 2 * 2 + row] = cvt_rn_x4<T>(at[0], at[1], at[4], at[5]);
+        }
 }
 
 template <int N> DEVICE void scale_rows(float (&o)[N], const float (&factor)[2]) {

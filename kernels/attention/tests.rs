@@ -1,6 +1,6 @@
 //! Properties of attention that hold for every implementation, and of its truth.
 
-use super::{Attention, cuda};
+use super::{Attention, cuda, cuda_fp8};
 use crate::testing::{Trial, check_agrees, device, problem};
 use tilemark_core::device::Vendor;
 use tilemark_core::family::{Arithmetic, Code};
@@ -161,6 +161,62 @@ fn hopper_takes_heads_of_whole_vectors_in_16_bits() {
         assert!(why.ends_with(&format!("not {d}")), "{why}");
     }
     assert_eq!(refusal(64, Dtype::F32), Some("multiplies bf16 and f16, not f32".to_owned()));
+}
+
+#[test]
+fn scales_of_8_bits_multiply_scores_and_values() {
+    let trial = Trial::new(&Attention, "b=1,h=2,n=5,nk=19,d=16", Dtype::E4m3);
+    let inputs = trial.inputs();
+    let scaled = |factors: [f32; 3]| {
+        let mut inputs = inputs.clone();
+        for (scale, factor) in inputs[3..].iter_mut().zip(factors) {
+            scale[0] *= factor;
+        }
+        inputs
+    };
+    for implementation in on_host() {
+        let outputs = trial.run(implementation, &inputs);
+        // The scales of Q and of K meet in a product only.
+        assert_eq!(trial.run(implementation, &scaled([2.0, 0.5, 1.0])), outputs);
+        let doubled = trial.run(implementation, &scaled([1.0, 1.0, 2.0]));
+        assert_eq!(doubled[0], outputs[0].iter().map(|o| 2.0 * o).collect::<Vec<f32>>());
+        assert_eq!(doubled[1], outputs[1]);
+        let steeper = trial.run(implementation, &scaled([2.0, 1.0, 1.0]));
+        assert!(trial.judge(&steeper).is_err(), "`{}`", implementation.name);
+    }
+}
+
+#[test]
+fn hopper_takes_heads_of_whole_vectors_in_8_bits() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let refusal = |d: usize, dtype| {
+        let problem = problem(&Attention, &format!("b=1,h=1,n=3,d={d}"), dtype);
+        cuda_fp8::hopper(&problem, &hopper).err()
+    };
+    for d in [16, 64, 128] {
+        assert_eq!(refusal(d, Dtype::E4m3), None, "{d}");
+    }
+    for d in [8, 72, 144] {
+        let why = refusal(d, Dtype::E4m3).expect("a refusal");
+        assert!(why.ends_with(&format!("not {d}")), "{why}");
+    }
+    assert_eq!(refusal(64, Dtype::Bf16), Some("multiplies e4m3, not bf16".to_owned()));
+}
+
+#[test]
+fn values_of_8_bits_are_transposed_into_whole_blocks_of_keys() {
+    let problem = problem(&Attention, "b=2,h=6,hk=3,n=70,nk=257,d=48", Dtype::E4m3);
+    let plan = cuda_fp8::flash(&problem, &device(Vendor::Nvidia, "sm_90a"));
+    assert_eq!(plan.scratch, [Bytes(6 * 48 * 384)]);
+    let [Step::Launch(transpose), Step::Launch(flash)] = plan.steps.as_slice() else {
+        panic!("two launches, not {plan:?}");
+    };
+    assert_eq!((transpose.grid, flash.grid), ([3, 6, 1], [12, 1, 1]));
+    let Argument::TensorMap(values) = &flash.arguments[2] else { panic!("{flash:?}") };
+    assert_eq!(values.dims, [384, 48, 6]);
+    // What the one writes is what the other reads.
+    assert_eq!(transpose.arguments[1], Argument::Tensor { tensor: values.tensor, offset_bytes: 0 });
+    assert_eq!(values.tensor, Attention.tensors(&problem).len());
 }
 
 #[test]

@@ -80,16 +80,24 @@ WGMMA(wgmma_m64n176k16_f16, 88, "m64n176k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R
                      : __VA_ARGS__                                                                                     \
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(TRANS_B));             \
     }
+#define WGMMA8_REGISTERS(NAME, REGISTERS, SHAPE, NAMES, A, B, SCALE, ...)                                              \
+    DEVICE void NAME(float (&d)[REGISTERS], const u32 (&a)[4], u64 b, u32 accumulate) {                                \
+        asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " SCALE ", 0;\nwgmma.mma_async.sync.aligned." SHAPE               \
+                     " {" NAMES "}, {" A "}, " B ", p, 1, 1;\n}"                                                       \
+                     : __VA_ARGS__ : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));             \
+    }
 WGMMA_REGISTERS(wgmma_m64n64k16_bf16_registers, 32, "m64n64k16.f32.bf16.bf16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
 WGMMA_REGISTERS(wgmma_m64n128k16_bf16_registers, 64, "m64n128k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
 WGMMA_REGISTERS(wgmma_m64n256k16_bf16_registers, 128, "m64n256k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
 WGMMA_REGISTERS(wgmma_m64n64k16_f16_registers, 32, "m64n64k16.f32.f16.f16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
 WGMMA_REGISTERS(wgmma_m64n128k16_f16_registers, 64, "m64n128k16.f32.f16.f16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
 WGMMA_REGISTERS(wgmma_m64n256k16_f16_registers, 128, "m64n256k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
+WGMMA8_REGISTERS(wgmma_m64n128k32_e4m3_registers, 64, "m64n128k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", D0, D4, D8, D16, D32, D48)
 
 #undef WGMMA
 #undef WGMMA8
 #undef WGMMA_REGISTERS
+#undef WGMMA8_REGISTERS
 #undef R0
 #undef D0
 #undef R4
@@ -163,5 +171,10 @@ template <int TRANS_B, int R> DEVICE void wgmma_registers(Fp16, float (&d)[R], c
     if constexpr (R == 32) wgmma_m64n64k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k16_f16_registers<TRANS_B>(d, a, b, accumulate);
+    else static_assert(R < 0, "no such accumulator");
+}
+template <int TRANS_B, int R> DEVICE void wgmma_registers(E4m3, float (&d)[R], const u32 (&a)[4], u64 b, u32 accumulate) {
+    static_assert(!TRANS_B, "8-bit operands stand with K contiguous");
+    if constexpr (R == 64) wgmma_m64n128k32_e4m3_registers(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
 }
