@@ -26,6 +26,7 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention", &rivals::attention::COMPOSED),
     ("attention", &rivals::torch::CUDNN),
     ("attention", &rivals::torch::FLASH),
+    ("attention", &rivals::triton::FLASH),
     ("attention_bwd", &rivals::torch::CUDNN_BACKWARD),
     ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
     ("block_sparse_attention", &rivals::torch::MASKED),

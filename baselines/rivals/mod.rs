@@ -10,6 +10,7 @@ pub mod cublaslt;
 pub mod hipblaslt;
 pub mod rocblas;
 pub mod torch;
+pub mod triton;
 
 mod blas;
 mod cuda;

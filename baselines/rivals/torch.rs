@@ -214,7 +214,7 @@ fn supports_prefix(problem: &Problem, info: &Info) -> Result<(), String> {
 }
 
 /// What both back ends of torch's attention leave to the one that stores its scores.
-fn supports_attention(problem: &Problem) -> Result<(), String> {
+pub(super) fn supports_attention(problem: &Problem) -> Result<(), String> {
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("torch's fused attention takes bf16 and f16, not {}", problem.dtype));
     }
@@ -227,6 +227,11 @@ fn supports_attention(problem: &Problem) -> Result<(), String> {
 
 /// The candidates that a function of a Python file lists for a problem.
 fn plan(site: &Site<'_>, module: &CStr, function: &CStr) -> Result<Vec<Candidate>, Fault> {
+    candidates(ready()?, site, module, function)
+}
+
+/// The interpreter, with torch and the files.
+pub(super) fn ready() -> Result<&'static Interpreter, Fault> {
     let interpreter = interpreter()?;
     if !interpreter.installation.has_torch {
         let reason = format!(
@@ -236,6 +241,15 @@ fn plan(site: &Site<'_>, module: &CStr, function: &CStr) -> Result<Vec<Candidate
         return Err(Fault::Unsupported { reason });
     }
     load(interpreter)?;
+    Ok(interpreter)
+}
+
+pub(super) fn candidates(
+    interpreter: &'static Interpreter,
+    site: &Site<'_>,
+    module: &CStr,
+    function: &CStr,
+) -> Result<Vec<Candidate>, Fault> {
     let planner = interpreter.import(module)?.attribute(function)?;
     let listed = planner.call(&[&describe(site)]).map_err(recognised)?;
     listed.items()?.iter().map(candidate).collect()

@@ -2,6 +2,7 @@
 # It knows no family; those are the other files of this folder.
 import ctypes
 import json
+import linecache
 import sys
 
 # The worker speaks its protocol on stdout, which nobody else may write to.
@@ -74,6 +75,11 @@ class DeviceMemory:
             "strides": None,
             "version": 3,
         }
+
+
+def remember(file, text):
+    """Lets Python find the text of a file that is part of this program: Triton compiles from it."""
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
 
 
 # What ends a case rather than a candidate: memory, and a context that may be broken.
