@@ -19,6 +19,7 @@ pub static SUITES: &[(&str, &str)] = &[
     ("nightly", include_str!("../../../suites/nightly.toml")),
     ("fftconv", include_str!("../../../suites/fftconv.toml")),
     ("paper", include_str!("../../../suites/paper.toml")),
+    ("attention", include_str!("../../../suites/attention.toml")),
     ("hmar", include_str!("../../../suites/hmar.toml")),
     ("hydragen", include_str!("../../../suites/hydragen.toml")),
     ("tile", include_str!("../../../suites/tile.toml")),
