@@ -47,10 +47,10 @@ const BAND_HEADS: usize = 32;
 
 /// `supports` of the formula alone.
 pub fn any_nvidia(problem: &Problem, info: &Info) -> Result<(), String> {
+    needs_sm(info, if problem.dtype == Dtype::Bf16 { 80 } else { 70 })?;
     if problem.dtype == Dtype::E4m3 {
         return Err("has no place for the scales of 8-bit elements".to_owned());
     }
-    needs_sm(info, if problem.dtype == Dtype::Bf16 { 80 } else { 70 })?;
     let [b, h, n, nk, d] = ["b", "h", "n", "nk", "d"].map(|axis| problem.shape.integer(axis));
     needs_31_bits(&[b * h * n, nk])?;
     if d > NAIVE_LONGEST_HEAD {
