@@ -22,6 +22,12 @@ fn the_smoke_shapes_have_every_verb_in_every_dtype() {
 }
 
 #[test]
+fn every_shape_names_its_dtypes() {
+    let mut tables = include_str!("../shapes.toml").lines().filter(|line| line.contains("{ verb"));
+    assert_eq!(tables.find(|table| !table.contains("dtype = [")), None, "a suite's may be others");
+}
+
+#[test]
 fn every_kernel_is_the_check_of_a_verb() {
     let sources = [
         include_str!("portable.cu"),
