@@ -1,8 +1,8 @@
 // The stream that Hopper's flash attention lives on: the tiles of a launch and their order, where a block keeps what in shared memory,
 // and the one thread that draws tiles and keeps queries, keys and values coming. Knows no softmax and no product.
 // Values of 8 bits come transposed, since wgmma multiplies them only where keys are contiguous.
-// Macros (default): ELEMENT (Bf16; Fp16, E4m3), D (128; 64, 256; 128 alone for E4m3), TILE_N (128: keys a stage), CONSUMERS (2; 3: warpgroups of 64 queries),
-//   STAGES (2: of keys, and of values), CAUSAL (0).
+// Macros (default): ELEMENT (Bf16; Fp16, E4m3), D (128; 64, 256; 128 alone for E4m3), TILE_N (128: keys a stage), CONSUMERS (2; 3:
+//   warpgroups of 64 queries), STAGES (2: of keys, and of values), CAUSAL (0).
 #pragma once
 #include "tile/tile.h"
 

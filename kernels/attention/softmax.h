@@ -1,8 +1,8 @@
 // Online softmax on the accumulators of a warpgroup's product: a thread holds columns of two rows of scores, a quad of lanes whole rows.
 // Accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
 // Knows no tile, no memory and no pipeline. Macros (default): SLACK (8), by how many powers of two a score may pass a row's maximum
-// before it replaces it; RAISE (0), by how many all exponentials are raised, which their quotients do not see: e4m3 tells weights
-// apart from 2⁸ down to 2⁻⁶, and not far below 1 where most of them lie.
+// before it replaces it; RAISE (0), by how many all exponentials are raised, which their quotients do not see: e4m3 keeps its
+// three bits from 2⁸ down to 2⁻⁶, and most weights lie well below 1.
 #pragma once
 #include "tile/tile.h"
 
