@@ -31,6 +31,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
     ("block_sparse_attention", &rivals::torch::MASKED),
     ("block_sparse_attention", &rivals::torch::FLEX),
+    ("fftconv", &rivals::realfft::REALFFT),
+    ("fftconv", &rivals::torch::FFTCONV),
     ("rmsnorm", &rivals::torch::RMSNORM),
     ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
     ("shared_prefix_attention", &rivals::torch::REPEATED),

@@ -47,6 +47,19 @@ fn attention_agrees_with_the_truth() {
 }
 
 #[test]
+fn fftconv_agrees_with_the_truth() {
+    check(
+        "fftconv",
+        &[
+            "b=1,h=1,n=256,l=1",
+            "b=3,h=2,n=512,l=257,gated=true",
+            "b=2,h=3,n=1024,l=512",
+            "b=2,h=1,n=2048",
+        ],
+    );
+}
+
+#[test]
 fn every_rival_is_of_a_family() {
     for (family, rival) in RIVALS {
         assert!(FAMILIES.iter().any(|f| f.about().name == *family), "{family}: {}", rival.name);
@@ -90,6 +103,7 @@ fn is_said_to_be_missing(family: &str, rival: &Implementation, info: &Info) -> b
     let shape = match family {
         "gemm" => "m=8,n=8,k=8",
         "block_sparse_attention" => "b=1,h=1,schedule=to4",
+        "fftconv" => "b=1,h=1,n=256",
         "rmsnorm" | "rmsnorm_bwd" => "rows=8,hidden=8",
         "shared_prefix_attention" => "b=1,h=1,p=8,u=8,d=8",
         _ => "b=1,h=1,n=8,d=8",

@@ -4,6 +4,7 @@
 
 pub mod attention;
 pub mod gemm;
+pub mod realfft;
 
 pub mod cublas;
 pub mod cublaslt;

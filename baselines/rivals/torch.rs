@@ -23,6 +23,15 @@ pub static GEMM: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_gemm", c"plan")),
 };
 
+/// Real transforms in f32.
+pub static FFTCONV: Implementation = Implementation {
+    name: "torch",
+    idea: "torch.fft.rfft, a product with the spectrum and irfft in f32, conversions included",
+    standing: Standing::Rival,
+    supports: |_, info| only_gpu(info),
+    code: Code::Library(|site| plan(site, c"tilemark_fftconv", c"plan")),
+};
+
 /// The library's function, and the same compiled.
 pub static RMSNORM: Implementation = Implementation {
     name: "torch",
@@ -114,7 +123,7 @@ pub static TWO_CALLS: Implementation = Implementation {
 };
 
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 8] = [
+const MODULES: [(&CStr, &CStr, &str); 9] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -133,6 +142,7 @@ const MODULES: [(&CStr, &CStr, &str); 8] = [
         c"rivals/torch/shared_prefix_attention.py",
         include_str!("torch/shared_prefix_attention.py"),
     ),
+    (c"tilemark_fftconv", c"rivals/torch/fftconv.py", include_str!("torch/fftconv.py")),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
     (
         c"tilemark_rmsnorm_backward",

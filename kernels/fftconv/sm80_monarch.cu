@@ -4,8 +4,10 @@
 // Mapping: a block owns as many pairs of batch items of one head as fill the slots (monarch.h), two sequences of a pair as real and
 // imaginary part. They come into shared memory once; there the stages leave their results in place, rounded to 16 bits; and from
 // there they go out once. A warp has strips of four slots for stages 1 and 2, and rows of one k1 for stage 3, the product and its inverse.
-// Work: 8 L flops a sequence and radix sum on tensor cores, over 4 L bytes (8 L with gates): 16 pairs of stages' flops a byte. What bounds it
-// is issue: some 45 instructions for each complex number a thread has.
+// Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates): 96 flops a byte at N = L = 4096, of which
+// tensor cores have 206. What bounds it is issue: 69 instructions for each complex number that a thread has.
+// Spills: at most 128 bytes a thread, up to N = 8192: with 128 registers 16 warps share a multiprocessor; 12 of them with 168 registers,
+// which spill 24, took 4 % longer on an H200 at N = 4096.
 //
 // Launch. block (THREADS), grid (heads * ceil(batch / (2 PAIRS))); dynamic shared memory: HALVES * 2 * PLANE bytes.
 // Arguments: u, pre, post, y (batch, heads, length); pre and post NULL without gates; tables, spectrum and scales as arrange.cu leaves them.
@@ -62,8 +64,11 @@ DEVICE Vector16 load_input(const Signals& s, int item, int at) {
     return GATED ? gated(v, load_eight(s.pre, s, item, at)) : v;
 }
 
-DEVICE void store_output(const Signals& s, int item, int at, Vector16 v) {
-    if (GATED) v = gated(v, load_eight(s.post, s, item, at));
+// The gate of what will be stored there; asked for well ahead.
+DEVICE Vector16 load_gate(const Signals& s, int item, int at) { return GATED ? load_eight(s.post, s, item, at) : Vector16{}; }
+
+DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
+    if (GATED) v = gated(v, gate);
     if (item >= s.items) return;
     ELEMENT* of_item = s.y + item * s.stride;
     if constexpr (ALIGNED) {
@@ -123,7 +128,16 @@ DEVICE void bring_in(u8* planes, const Signals& s) {
 DEVICE void take_out(const u8* planes, const Signals& s) {
     u32 offset = offset_of(forgotten(threadIdx.x) * 8);
 #pragma unroll
-    for (int i = 0; i < COPIES; i++) store_output(s, i * STEP / M, i * STEP % M, gather(planes, offset ^ offset_of(i * STEP)));
+    for (int copied = 0; copied < COPIES; copied += 8) {
+        Vector16 gates[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            u32 first = (copied + i) * STEP;
+            store_output(s, first / M, first % M, gather(planes, offset ^ offset_of(first)), gates[i]);
+        }
+    }
 }
 
 // Sequences in halves: their sum, and their difference times w_N^t, are transformed; the reverse at the end.
@@ -164,6 +178,9 @@ DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* 
 #pragma unroll
     for (int step = 0; step < M; step += STEP) {
         float low[2][8], high[2][8];
+        Vector16 gates[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) gates[i] = load_gate(s, i / 2, step + i % 2 * M);
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             unpack<ELEMENT>(gather(planes, offset ^ offset_of(step) ^ i * PLANE), low[i]);
@@ -176,8 +193,8 @@ DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* 
         });
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            store_output(s, i, step, pack<ELEMENT>(low[i]));
-            store_output(s, i, step + M, pack<ELEMENT>(high[i]));
+            store_output(s, i, step, pack<ELEMENT>(low[i]), gates[2 * i]);
+            store_output(s, i, step + M, pack<ELEMENT>(high[i]), gates[2 * i + 1]);
         }
     }
 }
