@@ -118,7 +118,7 @@ pub static TWO_CALLS: Implementation = Implementation {
     name: "torch_hydragen",
     idea: "torch's FlashAttention-2 back end over the prefix and over own keys, merged by LSE in f32",
     standing: Standing::Rival,
-    supports: supports_prefix,
+    supports: supports_two_calls,
     code: Code::Library(|site| plan(site, c"tilemark_shared_prefix_attention", c"plan_two_calls")),
 };
 
@@ -219,6 +219,14 @@ fn supports_prefix(problem: &Problem, info: &Info) -> Result<(), String> {
     supports_attention(problem)?;
     if problem.shape.flag("ragged") {
         return Err("torch's dense attention has one number of keys for all sequences".to_owned());
+    }
+    Ok(())
+}
+
+fn supports_two_calls(problem: &Problem, info: &Info) -> Result<(), String> {
+    supports_prefix(problem, info)?;
+    if problem.shape.integer("m") > 0 {
+        return Err("two calls share one level, and there is a second".to_owned());
     }
     Ok(())
 }

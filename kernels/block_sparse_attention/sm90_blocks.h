@@ -38,6 +38,21 @@ DEVICE Place place_at(const Segments& segments, int heads, int index) {
     return NOWHERE;
 }
 
+// By one thread, before all threads meet.
+DEVICE void make_barriers(Shared shared) {
+    for (int i = 0; i < CONSUMERS; i++) {
+        mbarrier_init(shared.q_full(i), 1);
+        mbarrier_init(shared.q_empty(i), 1);
+    }
+    for (int i = 0; i < STAGES; i++) {
+        mbarrier_init(shared.k_full(i), 1);
+        mbarrier_init(shared.k_empty(i), CONSUMERS);
+        mbarrier_init(shared.v_full(i), 1);
+        mbarrier_init(shared.v_empty(i), CONSUMERS);
+    }
+    fence_mbarrier_init();
+}
+
 // `Queries` has fetch(to, full, row, head): 64 of a head's queries from a row on, zeros beyond the last, in panels of Q_PANEL bytes.
 template <class Queries> struct Feeder {
     Shared shared;

@@ -283,20 +283,7 @@ DEVICE void attend_blocks(unsigned char* memory, Problem problem, Queries querie
                           const Blocks& blocks, const Segments& segments, Output output) {
     Shared shared{cvta_shared(memory)};
     u32 warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
-
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < CONSUMERS; i++) {
-            mbarrier_init(shared.q_full(i), 1);
-            mbarrier_init(shared.q_empty(i), 1);
-        }
-        for (int i = 0; i < STAGES; i++) {
-            mbarrier_init(shared.k_full(i), 1);
-            mbarrier_init(shared.k_empty(i), CONSUMERS);
-            mbarrier_init(shared.v_full(i), 1);
-            mbarrier_init(shared.v_empty(i), CONSUMERS);
-        }
-        fence_mbarrier_init();
-    }
+    if (threadIdx.x == 0) make_barriers(shared);
     __syncthreads();
 
     if (warpgroup == 0) {

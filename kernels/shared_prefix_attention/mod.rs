@@ -4,6 +4,8 @@
 //! Q and O are (B, H, D); the prefix's keys and values, Kp and Vp, are (Hk, P, D), a sequence's own
 //! ones, Ku and Vu, (B, Hk, U, D). Query head h reads key head ⌊h·Hk/H⌋. O = softmax(q·[Kp | Ku]ᵀ/√d)
 //! · [Vp | Vu], exactly as if each sequence had its own copy of the prefix.
+//! Where M > 0, a second level of a tree is shared too: Km and Vm, (Hk, groups, M, D), follow Vu, and
+//! each of `groups` runs of B/groups sequences sees its M keys between the prefix and its own.
 //! The softmax falls into parts: of each part's output and LSE the whole follows exactly.
 //! Ragged: sequence b has 1 + 37·b mod U keys of its own; those beyond are not seen.
 //! Work: 4·D operations a query and key, over each tensor read or written once.
@@ -34,13 +36,24 @@ static ABOUT: About = About {
     cpu_rivals: "no crate offers attention that shares a prefix",
 };
 
-static AXES: [Axis; 7] = [
+static AXES: [Axis; 9] = [
     size("b", "sequences", AxisDefault::Required),
     size("h", "query heads", AxisDefault::Required),
     size("hk", "key and value heads, a divisor of h", AxisDefault::SameAs("h")),
     size("p", "keys of the prefix", AxisDefault::Required),
     size("u", "keys of a sequence's own", AxisDefault::Required),
     size("d", "elements of a head", AxisDefault::Integer(128)),
+    size(
+        "groups",
+        "runs of sequences that share a second level, a divisor of b",
+        AxisDefault::Integer(1),
+    ),
+    Axis {
+        name: "m",
+        meaning: "keys of that level that each run shares",
+        kind: AxisKind::Integer { min: 0 },
+        default: AxisDefault::Integer(0),
+    },
     Axis {
         name: "ragged",
         meaning: "whether sequence b has 1 + 37·b mod u keys of its own instead of u",
@@ -63,7 +76,7 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
     },
     Implementation {
         name: "cpu_hydragen",
-        idea: "the prefix as one dense attention of all queries, own keys by sequence, merged by LSE",
+        idea: "shared keys by one dense attention of all queries that share them, own keys by sequence, merged by LSE",
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu::hydragen),
@@ -72,12 +85,12 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         name: "sm90_flat",
         idea: "decoding of each sequence over all of its keys, in parts that are merged by LSE",
         standing: Standing::Rung,
-        supports: cuda::hopper,
+        supports: cuda::hopper_flat,
         code: Code::Steps(cuda::flat),
     },
     Implementation {
         name: "sm90_hydragen",
-        idea: "the prefix as one dense attention of all queries in parts, own keys by decoding that merges them",
+        idea: "shared keys by one dense attention of all queries that share them, in parts, own keys by decoding that merges these",
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::hydragen),
@@ -90,8 +103,9 @@ const PREFIX_K: usize = 1;
 const PREFIX_V: usize = 2;
 const OWN_K: usize = 3;
 const OWN_V: usize = 4;
-const O: usize = 5;
-const LSE: usize = 6;
+/// The second level's, where there is one.
+const LEVEL_K: usize = 5;
+const LEVEL_V: usize = 6;
 
 /// The sizes of a problem.
 #[derive(Clone, Copy)]
@@ -102,14 +116,35 @@ struct Sizes {
     p: usize,
     u: usize,
     d: usize,
+    groups: usize,
+    m: usize,
     ragged: bool,
 }
 
 impl Sizes {
     fn of(problem: &Problem) -> Self {
-        let [b, h, hk, p, u, d] =
-            ["b", "h", "hk", "p", "u", "d"].map(|axis| problem.shape.index(axis));
-        Sizes { b, h, hk, p, u, d, ragged: problem.shape.flag("ragged") }
+        let size = |axis| problem.shape.index(axis);
+        Sizes {
+            b: size("b"),
+            h: size("h"),
+            hk: size("hk"),
+            p: size("p"),
+            u: size("u"),
+            d: size("d"),
+            groups: size("groups"),
+            m: size("m"),
+            ragged: problem.shape.flag("ragged"),
+        }
+    }
+
+    /// Index of O in the family's list of tensors; LSE follows it.
+    fn output(self) -> usize {
+        if self.m > 0 { LEVEL_V + 1 } else { OWN_V + 1 }
+    }
+
+    /// Sequences of a run that shares a second level.
+    fn run(self) -> usize {
+        self.b / self.groups
     }
 
     /// Query heads that read one key head.
@@ -134,44 +169,54 @@ impl Family for SharedPrefixAttention {
     }
 
     fn check(&self, shape: &Shape) -> Result<(), String> {
-        let (h, hk) = (shape.integer("h"), shape.integer("hk"));
-        if h.is_multiple_of(hk) {
-            return Ok(());
+        for (axis, of) in [("hk", "h"), ("groups", "b")] {
+            let (divisor, whole) = (shape.integer(axis), shape.integer(of));
+            if !whole.is_multiple_of(divisor) {
+                return Err(format!(
+                    "axis `{axis}` must divide {of} = {whole}, and {divisor} does not"
+                ));
+            }
         }
-        Err(format!("axis `hk` must divide h = {h}, and {hk} does not"))
+        Ok(())
     }
 
     fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
-        let [b, h, hk, p, u, d] =
-            ["b", "h", "hk", "p", "u", "d"].map(|axis| problem.shape.integer(axis));
+        let [b, h, hk, p, u, d, groups, m] =
+            ["b", "h", "hk", "p", "u", "d", "groups", "m"].map(|axis| problem.shape.integer(axis));
         let input = |name, dims: &[u64]| Tensor::input(name, dims, problem.dtype, 0.0, 1.0);
-        vec![
+        let mut tensors = vec![
             input("Q", &[b, h, d]),
             input("Kp", &[hk, p, d]),
             input("Vp", &[hk, p, d]),
             input("Ku", &[b, hk, u, d]),
             input("Vu", &[b, hk, u, d]),
-            Tensor::output("O", &[b, h, d], problem.dtype, d),
-            Tensor::output("LSE", &[b, h], Dtype::F32, 1),
-        ]
+        ];
+        if m > 0 {
+            tensors.extend(["Km", "Vm"].map(|name| input(name, &[hk, groups, m, d])));
+        }
+        tensors.push(Tensor::output("O", &[b, h, d], problem.dtype, d));
+        tensors.push(Tensor::output("LSE", &[b, h], Dtype::F32, 1));
+        tensors
     }
 
     fn work(&self, problem: &Problem) -> Work {
         let sizes = Sizes::of(problem);
         let own: usize = (0..sizes.b).map(|sequence| sizes.own(sequence)).sum();
-        let pairs = sizes.h * (sizes.b * sizes.p + own);
-        let elements = 2 * sizes.d * (sizes.b * sizes.h + sizes.hk * (sizes.p + own));
+        let pairs = sizes.h * (sizes.b * (sizes.p + sizes.m) + own);
+        let shared = sizes.p + sizes.groups * sizes.m;
+        let elements = 2 * sizes.d * (sizes.b * sizes.h + sizes.hk * (shared + own));
         let bytes = elements * problem.dtype.size() as usize + 4 * sizes.b * sizes.h;
         Work {
             convention: Flops((4 * pairs * sizes.d) as u64),
-            convention_name: "4·b·h·(p + u)·d, over keys that are seen",
+            convention_name: "4·b·h·(p + m + u)·d, over keys that are seen",
             executed: Flops((4 * pairs * sizes.d) as u64),
             least_bytes: Bytes(bytes as u64),
         }
     }
 
-    /// As for dense attention over all keys of a sequence. A part of the softmax may be stored in the
-    /// operands' type before parts are merged, which the factor on the reference's error covers.
+    /// As for dense attention over all keys of a sequence, but that parts of the softmax may be stored
+    /// before they are merged, O in the operands' type as the source does, and LSE in f32: one rounding
+    /// more of each, of about the same size.
     fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
         let sizes = Sizes::of(problem);
         let fewest = (0..sizes.b).map(|sequence| sizes.own(sequence)).min().unwrap_or(0);
@@ -179,17 +224,18 @@ impl Family for SharedPrefixAttention {
         let value = deviation(problem.distribution);
         let score = value * value;
         let unit = unit_roundoff(Dtype::F32);
-        if output == LSE {
+        if output != sizes.output() {
             return Tolerance {
                 factor: 2.0,
                 floor_relative: 8.0 * unit * cancellation(queries),
-                floor_absolute: 4.0 * unit * (1.0 + score + ((sizes.p + sizes.u) as f64).ln()),
+                floor_absolute: 8.0
+                    * unit
+                    * (1.0 + score + ((sizes.p + sizes.m + sizes.u) as f64).ln()),
             };
         }
-        let keys = (sizes.p + fewest) as f64;
+        let keys = (sizes.p + sizes.m + fewest) as f64;
         let element = value / (keys / std::f64::consts::E).max(1.0).sqrt();
-        let storing =
-            if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) / 2.0 };
+        let storing = if problem.dtype == Dtype::F32 { 0.0 } else { unit_roundoff(problem.dtype) };
         let summing = 8.0 * unit * (1.0 + score);
         Tolerance {
             factor: 2.0,

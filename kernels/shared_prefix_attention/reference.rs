@@ -2,7 +2,8 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::{LSE, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
+use super::{LEVEL_K, LEVEL_V, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
+use std::ops::Range;
 use tilemark_core::family::{Arithmetic, Query};
 
 /// Rows of O, or elements of LSE; both are counted by query: b·H + h.
@@ -15,7 +16,7 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
         if !query.rows.iter().any(asked) {
             continue;
         }
-        let prefix = [PREFIX_K, PREFIX_V].map(|tensor| draw(query, tensor, head, sizes.p, sizes));
+        let prefix = keys(query, [PREFIX_K, PREFIX_V], head * sizes.p..(head + 1) * sizes.p);
         for (row, found) in query.rows.iter().zip(&mut found).filter(|(row, _)| asked(row)) {
             *found = meet(query, arithmetic, *row as usize, head, &prefix);
         }
@@ -23,11 +24,17 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
     found.concat()
 }
 
-/// The first `keys` rows of a head of keys or values.
-fn draw(query: &Query<'_>, tensor: usize, head: usize, keys: usize, sizes: Sizes) -> Vec<f64> {
-    let stride = if matches!(tensor, PREFIX_K | PREFIX_V) { sizes.p } else { sizes.u } * sizes.d;
-    let elements = head * stride..head * stride + keys * sizes.d;
-    elements.map(|at| query.operands[tensor].at(at)).collect()
+/// Keys and values, each (rows, D); no values where only LSE is asked for.
+struct Keys {
+    k: Vec<f64>,
+    v: Vec<f64>,
+}
+
+fn keys(query: &Query<'_>, [k, v]: [usize; 2], rows: Range<usize>) -> Keys {
+    let sizes = Sizes::of(query.problem);
+    let elements = rows.start * sizes.d..rows.end * sizes.d;
+    let draw = |tensor: usize| elements.clone().map(|at| query.operands[tensor].at(at)).collect();
+    Keys { k: draw(k), v: if query.output == sizes.output() { draw(v) } else { Vec::new() } }
 }
 
 /// The row of O, or the element of LSE, of one query.
@@ -36,31 +43,33 @@ fn meet(
     arithmetic: Arithmetic,
     row: usize,
     head: usize,
-    prefix: &[Vec<f64>; 2],
+    prefix: &Keys,
 ) -> Vec<f64> {
     let sizes = Sizes::of(query.problem);
     let sequence = row / sizes.h;
-    let own = [OWN_K, OWN_V]
-        .map(|tensor| draw(query, tensor, sequence * sizes.hk + head, sizes.own(sequence), sizes));
-    let q: Vec<f64> =
-        (row * sizes.d..(row + 1) * sizes.d).map(|at| query.operands[Q].at(at)).collect();
+    let level = (head * sizes.groups + sequence / sizes.run()) * sizes.m;
+    let level = keys(query, [LEVEL_K, LEVEL_V], level..level + sizes.m);
+    let own = (sequence * sizes.hk + head) * sizes.u;
+    let own = keys(query, [OWN_K, OWN_V], own..own + sizes.own(sequence));
+    let q = keys(query, [Q, Q], row..row + 1).k;
     let score = |key: &[f64]| {
         let dot = q.iter().zip(key).fold(0.0, |sum, (q, k)| arithmetic.fused(sum, *q, *k));
         arithmetic.accumulated(dot * sizes.scale())
     };
-    let keys = prefix[0].chunks_exact(sizes.d).chain(own[0].chunks_exact(sizes.d));
-    let scores: Vec<f64> = keys.map(score).collect();
+    let all = [prefix, &level, &own];
+    let scores: Vec<f64> =
+        all.iter().flat_map(|keys| keys.k.chunks_exact(sizes.d)).map(score).collect();
     let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exponentials: Vec<f64> = scores
         .iter()
         .map(|score| arithmetic.accumulated(arithmetic.accumulated(score - max).exp()))
         .collect();
     let sum = exponentials.iter().fold(0.0, |sum, p| arithmetic.accumulated(sum + p));
-    if query.output == LSE {
+    if query.output != sizes.output() {
         return vec![arithmetic.accumulated(max + sum.ln())];
     }
     let mut sums = vec![0.0; sizes.d];
-    let values = prefix[1].chunks_exact(sizes.d).chain(own[1].chunks_exact(sizes.d));
+    let values = all.iter().flat_map(|keys| keys.v.chunks_exact(sizes.d));
     for (exponential, value) in exponentials.iter().zip(values) {
         // A kernel rounds the exponentials to the operands' type for its second product, and divides
         // by their sum, which it kept in f32, at the end.

@@ -6,16 +6,18 @@ use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
-use tilemark_core::launch::Step;
+use tilemark_core::launch::{Argument, Launch, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
-const CROOKED: [&str; 6] = [
+const CROOKED: [&str; 8] = [
     "b=1,h=1,p=1,u=1,d=1",
     "b=3,h=2,p=17,u=5,d=5",
     "b=2,h=6,hk=2,p=33,u=1,d=72",
     "b=5,h=4,hk=1,p=3,u=40,d=16,ragged=true",
     "b=1,h=3,p=259,u=2,d=129",
     "b=7,h=8,hk=2,p=65,u=19,d=40,ragged=true",
+    "b=6,h=2,p=5,u=3,d=8,groups=3,m=1",
+    "b=6,h=4,hk=2,p=9,u=7,d=24,groups=2,m=33,ragged=true",
 ];
 
 #[test]
@@ -63,6 +65,32 @@ fn it_is_attention_over_repeated_keys() {
 }
 
 #[test]
+fn a_second_level_is_keys_of_its_own_to_each_sequence_of_a_run() {
+    let [hk, m, u, d] = [2, 3, 7, 8];
+    let tree = "b=4,h=2,p=11,u=7,d=8,groups=2,m=3";
+    let tree = Trial::new(&SharedPrefixAttention, tree, Dtype::F32);
+    let repeated = Trial::new(&SharedPrefixAttention, "b=4,h=2,p=11,u=10,d=8", Dtype::F32);
+    let inputs = tree.inputs();
+    let joined = |own: &[f32], level: &[f32]| {
+        let heads = (0..4 * hk).map(|idx| {
+            let (run, head) = (idx / hk / 2, idx % hk);
+            [&level[(head * 2 + run) * m * d..][..m * d], &own[idx * u * d..][..u * d]].concat()
+        });
+        heads.collect::<Vec<_>>().concat()
+    };
+    let mut given = inputs[..3].to_vec();
+    given.push(joined(&inputs[3], &inputs[5]));
+    given.push(joined(&inputs[4], &inputs[6]));
+    let expected = repeated.run(on_host(&SharedPrefixAttention).next().unwrap(), &given);
+    for implementation in on_host(&SharedPrefixAttention) {
+        let found = tree.run(implementation, &inputs);
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 1e-6, "`{}`", implementation.name);
+        }
+    }
+}
+
+#[test]
 fn keys_beyond_a_ragged_end_are_not_seen() {
     let trial = Trial::new(&SharedPrefixAttention, "b=2,h=1,p=3,u=40,d=4,ragged=true", Dtype::F32);
     let mut changed = trial.inputs();
@@ -94,6 +122,9 @@ fn work_counts_the_prefix_once_in_bytes_and_for_every_query_in_operations() {
     // 1, 3 and 5 keys.
     let ragged = format!("{shape},ragged=true");
     assert_eq!(work(&ragged), (Flops(4 * 4 * (30 + 9) * 8), bytes(9)));
+    // Three runs of one sequence with two keys each.
+    let tree = format!("{shape},groups=3,m=2");
+    assert_eq!(work(&tree), (Flops(4 * 4 * (30 + 6 + 15) * 8), bytes(15 + 6)));
 }
 
 #[test]
@@ -102,6 +133,15 @@ fn key_heads_must_divide_query_heads() {
         .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
     let shape = Shape::complete(&given, SharedPrefixAttention.about().axes).unwrap();
     let refused = Err("axis `hk` must divide h = 6, and 4 does not".to_owned());
+    assert_eq!(SharedPrefixAttention.check(&shape), refused);
+}
+
+#[test]
+fn runs_must_divide_sequences() {
+    let given = [("b", 6), ("h", 1), ("p", 1), ("u", 1), ("groups", 4)]
+        .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
+    let shape = Shape::complete(&given, SharedPrefixAttention.about().axes).unwrap();
+    let refused = Err("axis `groups` must divide b = 6, and 4 does not".to_owned());
     assert_eq!(SharedPrefixAttention.check(&shape), refused);
 }
 
@@ -117,6 +157,26 @@ fn hopper_takes_groups_that_fill_a_box_and_heads_of_whole_panels() {
     assert!(refusal("b=3,h=6,hk=2,p=9,u=9").is_some_and(|why| why.ends_with("not 3")));
     assert!(refusal("b=3,h=1,p=9,u=9,d=72").is_some_and(|why| why.ends_with("not 72")));
     assert!(refusal("b=3,h=1,p=70000,u=9").is_some_and(|why| why.contains("70000")));
+    let flat = |shape: &str| {
+        cuda::hopper_flat(&problem(&SharedPrefixAttention, shape, Dtype::Bf16), &hopper).err()
+    };
+    assert_eq!(flat("b=4,h=1,p=9,u=9,groups=2"), None);
+    assert!(flat("b=4,h=1,p=9,u=9,groups=2,m=8").is_some_and(|why| why.contains("8 keys")));
+}
+
+#[test]
+fn runs_of_a_second_level_share_one_part_of_as_many_launches_as_they_need() {
+    let shape = "b=512,h=8,hk=1,p=4096,u=128,groups=16,m=512";
+    let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+    let plan = cuda::hydragen(&problem, &device(Vendor::Nvidia, "sm_90a"));
+    // The prefix in four parts, fifteen runs, one more, and the merge.
+    assert_eq!(plan.steps.len(), 4);
+    assert_eq!(plan.scratch[1], Bytes(5 * 512 * 8 * 4));
+    for step in &plan.steps[1..3] {
+        let Step::Launch(Launch { arguments, .. }) = step else { panic!("{step:?}") };
+        let o = Argument::Tensor { tensor: 9, offset_bytes: 4 * 512 * 8 * 128 * 2 };
+        assert_eq!(arguments[4], o);
+    }
 }
 
 #[test]

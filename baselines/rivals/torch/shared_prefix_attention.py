@@ -11,7 +11,10 @@ aten = torch.ops.aten
 def plan_repeated(site):
     q, shared, own = operands(site)
     b = len(q)
-    k, v = (torch.cat([p.expand(b, -1, -1, -1), u], 2) for p, u in zip(shared, own))
+    levels = [[p.expand(b, -1, -1, -1) for p in shared], own]
+    if site.shape["m"] > 0:
+        levels.append(second_level(site))
+    k, v = (torch.cat(rows, 2) for rows in zip(*levels))
 
     def cudnn():
         return aten._scaled_dot_product_cudnn_attention(q, k, v, None, True)
@@ -50,9 +53,17 @@ def operands(site):
     return site.tensor(0, (b, h, d)).unsqueeze(2), shared, own
 
 
+def second_level(site):
+    """Keys and values that runs of sequences share, repeated for each sequence."""
+    b, hk, d, groups, m = site.axes("b", "hk", "d", "groups", "m")
+    rows = [site.tensor(idx, (hk, groups, m, d)).transpose(0, 1) for idx in (5, 6)]
+    return [level.repeat_interleave(b // groups, 0) for level in rows]
+
+
 def candidate(site, name, attend):
     b, h, d = site.axes("b", "h", "d")
-    output, logarithm = site.tensor(5, (b, h, d)), site.tensor(6, (b, h), "f32")
+    first = 7 if site.shape["m"] > 0 else 5
+    output, logarithm = site.tensor(first, (b, h, d)), site.tensor(first + 1, (b, h), "f32")
     latest = [None]
 
     def enqueue():
