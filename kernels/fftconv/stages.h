@@ -84,8 +84,8 @@ DEVICE Unit& unit_at(u8* plane, u32 at) { return *reinterpret_cast<Unit*>(plane 
 // The low or the high halves of two words.
 DEVICE u32 join(u32 a, u32 b, int high) { return __byte_perm(a, b, high ? 0x7632 : 0x5410); }
 
-// Stages 1 and 2 of four slots, or their inverses in reverse, in place. `first` are the factors between them. Each stage leaves
-// what it made in rows: the first stage's results are n2 (k1 if inverse) by column, those of the second k1 (n2).
+// Stages 1 and 2 of four slots, or their inverses in reverse, in place; `first` are the factors between them. A product leaves what it
+// made in rows and what is to be contracted next in columns, so that the second one's results lie in lanes as the first one's operands.
 template <bool INVERSE> DEVICE void transform_strip(u8* planes, u32 strip, const Dft& f, const Complex (&first)[2][4], const Vector16* tables) {
     u32 lane = own_lane(), g = order(lane / 4), q = order(lane % 4 * 2);
     u32 here = INVERSE ? place(g, q, strip) : place(q, g, strip);
