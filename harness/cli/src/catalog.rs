@@ -68,7 +68,6 @@ mod tests {
                 plan.cases().map(|planned| planned.case.implementation.clone()).collect();
             let left_out: BTreeSet<String> =
                 plan.left_out.get("gpu:0").into_iter().flatten().cloned().collect();
-            assert!(planned.len() + left_out.len() > 3, "{arch}: {planned:?}, {left_out:?}");
             checked += left_out.len();
             let both: Vec<_> = planned.intersection(&left_out).collect();
             assert!(both.is_empty(), "{name} on {arch}: {both:?} refuse before they look");
