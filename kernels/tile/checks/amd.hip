@@ -1,6 +1,6 @@
 // What AMD's side has beside the portable verbs, one kernel a verb.
 //
-// Launch. block (64), grid (as many as the verb has work for, checks/verbs.rs); no dynamic shared memory. Arguments: x, y; of products
+// Launch. block (64), grid (as many as the verb has work for, checks/list.rs); no dynamic shared memory. Arguments: x, y; of products
 // a, b, y with a (M, K), b (N, K), y (M, N) in f32, K = DEPTH.
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3).
 #include "tile/tile.h"
@@ -42,6 +42,13 @@ void check_v_perm(const Half* x, Half* y) {
 extern "C" __global__ __launch_bounds__(THREADS)
 void check_buffer_load(const float* x, float* y) {
     BufferResource buffer = make_buffer(x, 37 * 16);
+    reinterpret_cast<Vector16*>(y)[threadIdx.x] = buffer_load_dwordx4(buffer, threadIdx.x ? threadIdx.x * 16 : OUTSIDE);
+}
+
+// The same of a buffer whose length is an int.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_short_buffer(const float* x, float* y) {
+    BufferResource buffer = make_short_buffer(x, 37 * 16);
     reinterpret_cast<Vector16*>(y)[threadIdx.x] = buffer_load_dwordx4(buffer, threadIdx.x ? threadIdx.x * 16 : OUTSIDE);
 }
 
@@ -114,6 +121,21 @@ void check_buffer_load_lds(const float* x, float* y) {
     __shared__ Vector16 lds[THREADS];
     u32 base = lds_address(lds);
     buffer_load_dwordx4_lds(base, make_buffer(x, THREADS * 16), threadIdx.x * 16, 0);
+    s_waitcnt_vmcnt<0>();
+    s_barrier();
+    Vector<u32, 4> vector = ds_read_b128(base + (THREADS - 1 - threadIdx.x) * 16, 0);
+    s_waitcnt_lgkmcnt<0>();
+    pin(vector);
+    reinterpret_cast<Vector<u32, 4>*>(y)[threadIdx.x] = vector;
+}
+
+// The same by single elements, a quarter of them a copy.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_buffer_load_dword_lds(const float* x, float* y) {
+    __shared__ Vector16 lds[THREADS];
+    u32 base = lds_address(lds);
+#pragma unroll
+    for (int i = 0; i < 4; i++) buffer_load_dword_lds(base + i * THREADS * 4, make_buffer(x, THREADS * 16), threadIdx.x * 4, i * THREADS * 4);
     s_waitcnt_vmcnt<0>();
     s_barrier();
     Vector<u32, 4> vector = ds_read_b128(base + (THREADS - 1 - threadIdx.x) * 16, 0);

@@ -91,9 +91,11 @@ pub static VERBS: &[Verb] = &[
     both(named!("global_vectors"), BITS16, 2, moved(elements(16, 64), elements(16, 64), same)),
     both(named!("funnelshift_r"), BITS16, 8, moved(elements(1, 1026), elements(16, 64), next)),
     hopper(named!("rcp"), BITS32, 64, mapped(f64::recip, ABOVE_ONE, RCP)),
+    hopper(named!("cvt_rn_x4"), BYTES, 16, moved(GRID, GRID_ELEMENTS, same)),
     hopper(named!("elect_sync"), BITS32, 16, moved(ROWS, ROWS, same)),
     hopper(named!("shared_words"), BITS32, 16, moved(ROWS, ROWS, |i| Some(i ^ 63))),
     hopper(named!("shared_pairs"), BITS32, 8, moved(ROWS, ROWS, |i| Some(i ^ 126))),
+    hopper(named!("shared_u64"), BITS32, 8, moved(ROWS, ROWS, |i| Some(i ^ 126))),
     hopper(named!("named_barriers"), BITS32, 32, moved(ROWS, ROWS, same)),
     hopper(
         named!("red_global_add"),
@@ -121,6 +123,8 @@ pub static VERBS: &[Verb] = &[
         &[72, 12, 3],
         &[64, 16, 1],
     ),
+    copies(named!("load_4d"), [2, 6], moved(elements(72, 72), elements(96, 128), from_planes))
+        .with_map(0, &[72, 12, 3, 2], &[64, 16, 1, 1]),
     copies(named!("store_3d"), [2, 3], moved(BOXED_PLANES, RAGGED_PLANES, to_planes)).with_map(
         1,
         &[72, 12, 3],
@@ -164,6 +168,13 @@ pub static VERBS: &[Verb] = &[
         1,
         moved(singles(4, 64), singles(4, 64), |i| (4..37 * 4).contains(&i).then_some(i)),
     ),
+    cdna(
+        named!("short_buffer"),
+        BITS32,
+        CDNA,
+        1,
+        moved(singles(4, 64), singles(4, 64), |i| (4..37 * 4).contains(&i).then_some(i)),
+    ),
     cdna(named!("mfma_16x16x16"), HALVES, CDNA, 1, square(16)),
     cdna(named!("mfma_32x32x8"), HALVES, CDNA, 1, square(32)),
     cdna(named!("mfma_16x16x32_e4m3"), BYTES, CDNA, 1, square(16)),
@@ -172,6 +183,13 @@ pub static VERBS: &[Verb] = &[
     cdna(named!("mfma_16x16x128"), BYTES, CDNA4, 1, square(16)),
     cdna(
         named!("buffer_load_lds"),
+        BITS32,
+        CDNA4,
+        1,
+        moved(singles(4, 64), singles(4, 64), |i| Some(i ^ 252)),
+    ),
+    cdna(
+        named!("buffer_load_dword_lds"),
         BITS32,
         CDNA4,
         1,

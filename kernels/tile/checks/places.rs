@@ -58,7 +58,7 @@ pub fn to_ragged(index: usize) -> Option<usize> {
     Some(index / 72 * 128 + index % 72)
 }
 
-/// Three planes of (16, 128) of planes of (12, 72), with zeros outside.
+/// Planes of (16, 128) of planes of (12, 72), with zeros outside.
 pub fn from_planes(index: usize) -> Option<usize> {
     let (plane, row, column) = (index / 2048, index / 128 % 16, index % 128);
     (row < 12 && column < 72).then_some((plane * 12 + row) * 72 + column)

@@ -1,7 +1,7 @@
 // What both vendors have of the tile vocabulary, one kernel a verb: y is what a host loop makes of x (tile/reference.rs).
 // Knows no other verb than the one under test, beside ordinary loads and stores.
 //
-// Launch. block (64), grid (as many as the verb has work for, checks/verbs.rs); no dynamic shared memory. Arguments: x, y.
+// Launch. block (64), grid (as many as the verb has work for, checks/list.rs); no dynamic shared memory. Arguments: x, y.
 // Macros (default): ELEMENT (Bf16; float, Fp16, E4m3).
 #include "tile/tile.h"
 

@@ -1,8 +1,8 @@
 // Hopper's copy engine, one kernel a verb: what it brings to shared memory is read, and what it takes from there written, by ordinary
 // instructions at the places where the 128-byte swizzle has it.
 //
-// Launch. block (64), grid and cluster as checks/verbs.rs has them; no dynamic shared memory. Arguments: x, y, of which a tensor map
-// may stand for one: elements of 16 bits, box (64, 16) or (64, 16, 1), 128-byte swizzle.
+// Launch. block (64), grid and cluster as checks/list.rs has them; no dynamic shared memory. Arguments: x, y, of which a tensor map
+// may stand for one: elements of 16 bits, box (64, 16), 1 in further dimensions, 128-byte swizzle.
 #include "tile/tile.h"
 
 constexpr int THREADS = 64;
@@ -110,6 +110,21 @@ void check_load_3d(const __grid_constant__ TensorMap x, u16* y) {
     if (threadIdx.x == 0) {
         mbarrier_arrive_expect_tx(full, TILE_BYTES);
         cp_async_bulk_tensor_3d(cvta_shared(tile), x, full, column, 0, plane);
+    }
+    mbarrier_try_wait_parity(full, 0);
+    write_out(tile, y + plane * ROWS * PITCH + column, PITCH);
+}
+
+// Two books of three planes.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_load_4d(const __grid_constant__ TensorMap x, u16* y) {
+    __shared__ __align__(1024) u8 tile[TILE_BYTES];
+    __shared__ u64 barrier;
+    u32 full = start_barriers(&barrier, 1, 1);
+    int column = blockIdx.x * COLUMNS, plane = blockIdx.y;
+    if (threadIdx.x == 0) {
+        mbarrier_arrive_expect_tx(full, TILE_BYTES);
+        cp_async_bulk_tensor_4d(cvta_shared(tile), x, full, column, 0, plane % 3, plane / 3);
     }
     mbarrier_try_wait_parity(full, 0);
     write_out(tile, y + plane * ROWS * PITCH + column, PITCH);

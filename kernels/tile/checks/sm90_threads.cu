@@ -1,6 +1,6 @@
 // What NVIDIA's side has between threads, warps and the blocks of a cluster, one kernel a verb; and its approximations.
 //
-// Launch. block (64), grid and cluster as checks/verbs.rs has them; no dynamic shared memory. Arguments: x, y, both f32.
+// Launch. block (64), grid and cluster as checks/list.rs has them; no dynamic shared memory. Arguments: x, y, both f32 but where said.
 #include "tile/tile.h"
 
 constexpr int THREADS = 64;
@@ -15,6 +15,12 @@ void check_lg2(const float* x, float* y) { y[thread_index()] = lg2_approx(x[thre
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void check_rcp(const float* x, float* y) { y[thread_index()] = rcp_approx(x[thread_index()]); }
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_cvt_rn_x4(const float* x, E4m3* y) {
+    const float* four = x + 4 * thread_index();
+    reinterpret_cast<u32*>(y)[thread_index()] = cvt_rn_x4<E4m3>(four[0], four[1], four[2], four[3]);
+}
 
 // Exactly one lane of a warp may be elected.
 extern "C" __global__ __launch_bounds__(THREADS)
@@ -43,6 +49,15 @@ void check_shared_pairs(const float* x, float* y) {
     int low, high;
     ld_shared(back, low, high);
     to[0] = __int_as_float(low), to[1] = __int_as_float(high);
+}
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_shared_u64(const float* x, float* y) {
+    __shared__ u64 memory[THREADS];
+    u32 base = cvta_shared(memory);
+    st_shared_u64(base + 8 * threadIdx.x, reinterpret_cast<const u64*>(x)[thread_index()]);
+    __syncthreads();
+    reinterpret_cast<u64*>(y)[thread_index()] = ld_shared_u64(base + 8 * (THREADS - 1 - threadIdx.x));
 }
 
 // The second warp hands the first what it has loaded, and does not wait.

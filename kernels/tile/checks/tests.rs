@@ -82,6 +82,12 @@ static BREAKAGES: &[Breakage] = &[
     Breakage("ds_bpermute", Dtype::F32, ["ds_bpermute(lane * 4", "ds_bpermute(lane * 4 ^ 4"]),
     Breakage("v_perm", Dtype::Bf16, ["perm(high, low, selector)", "perm(low, high, selector)"]),
     Breakage("buffer_load", Dtype::F32, ["0, reachable, 0x", "0, 0x7FFFFFF0, 0x"]),
+    Breakage("short_buffer", Dtype::F32, ["0, bytes < 0 ? 0 : bytes,", "0, 0x7FFFFFF0,"]),
+    Breakage(
+        "buffer_load_dword_lds",
+        Dtype::F32,
+        ["(LdsPointer)u64(lds), 4, offset,", "(LdsPointer)u64(lds), 4, offset ^ 4,"],
+    ),
     Breakage("cvt_x2", Dtype::Bf16, ["low) + 0x8000, 0x07060302", "low) + 0x8000, 0x03020706"]),
     Breakage(
         "mfma_16x16x16",
