@@ -3,7 +3,7 @@
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
 use super::verb::{Form, Map, Verb};
-use crate::tile::{HEADERS, element, needs_amd, needs_sm_90a, tensor};
+use crate::tile::{self, HEADERS, element, needs_amd, needs_sm_90a, tensor};
 use tilemark_core::device::Vendor;
 use tilemark_core::launch::{
     Argument, Constant, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
@@ -73,9 +73,12 @@ pub fn on_nvidia(problem: &Problem, info: &Info) -> Result<(), String> {
 
 /// `supports` on AMD.
 pub fn on_amd(problem: &Problem, info: &Info) -> Result<(), String> {
+    needs_amd(info, tile::AMD)?;
     let verb = Verb::of(problem);
-    needs_amd(info, verb.amd_archs)?;
     verb.amd.ok_or(format!("{} is NVIDIA's alone", verb.name))?;
+    if !verb.amd_archs.contains(&info.arch.as_str()) {
+        return Err(format!("{} is for {} alone", verb.name, verb.amd_archs.join(" and ")));
+    }
     takes(verb, problem)
 }
 
