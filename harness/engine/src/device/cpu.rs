@@ -14,7 +14,7 @@ mod ceilings;
 mod others;
 mod probe;
 
-use others::Others;
+use others::{Others, Reading};
 
 /// The host's processor.
 pub struct Cpu {
@@ -55,7 +55,7 @@ impl Cpu {
             prepared: HashMap::new(),
             next: 0,
             flush: Vec::new(),
-            others: Others::new(),
+            others: Others::default(),
         }
     }
 
@@ -145,6 +145,7 @@ impl Device for Cpu {
     }
 
     fn time(&mut self, batch: &Batch<'_>) -> Result<Vec<Sample>, Fault> {
+        let before = Reading::now();
         let mut samples = Vec::with_capacity(batch.samples as usize);
         let mut sets = batch.sets.iter().cycle();
         for _ in 0..batch.samples {
@@ -160,6 +161,7 @@ impl Device for Cpu {
             let seconds = start.elapsed().as_secs_f64() / f64::from(batch.launches);
             samples.push(Sample { seconds, clock_hz: None, discarded: None });
         }
+        self.others.add(before);
         Ok(samples)
     }
 
