@@ -30,7 +30,8 @@ const NOTICED_PERCENT: usize = 99;
 #[test]
 fn deletions_from_the_kernels_that_are_measured_are_noticed() {
     let stride = std::env::var("TILEMARK_MUTATION_STRIDE");
-    let stride = stride.map_or(4, |stride| stride.parse().unwrap());
+    let stride = stride
+        .map_or(4, |stride| stride.parse().expect("TILEMARK_MUTATION_STRIDE counts deletions"));
     let (mut all, mut noticed) = (0, 0);
     for (family, shape) in PROBLEMS {
         for_each_plan(*family, shape, Dtype::Bf16, |trial, name, arch, plan| {
