@@ -22,6 +22,8 @@ mod mutation_tests;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod repeatability;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
