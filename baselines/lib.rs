@@ -31,6 +31,8 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("attention_bwd", &rivals::torch::FLASH_BACKWARD),
     ("block_sparse_attention", &rivals::torch::MASKED),
     ("block_sparse_attention", &rivals::torch::FLEX),
+    ("block_sparse_attention_bwd", &rivals::torch::MASKED_BACKWARD),
+    ("block_sparse_attention_bwd", &rivals::torch::FLEX_BACKWARD),
     ("fftconv", &rivals::realfft::REALFFT),
     ("fftconv", &rivals::torch::FFTCONV),
     ("rmsnorm", &rivals::torch::RMSNORM),

@@ -36,6 +36,7 @@ pub static FAMILIES: &[&dyn Family] = &[
     &attention::Attention,
     &attention::AttentionBackward,
     &block_sparse_attention::BlockSparseAttention,
+    &block_sparse_attention::BlockSparseAttentionBackward,
     &fftconv::FftConv,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,

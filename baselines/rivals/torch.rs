@@ -104,6 +104,28 @@ pub static FLEX: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_block_sparse_attention", c"plan_flex")),
 };
 
+/// The gradients by a dense kernel with a mask that is added to its scores.
+pub static MASKED_BACKWARD: Implementation = Implementation {
+    name: "torch_masked",
+    idea: "the quicker of torch's memory-efficient and cuDNN back ends, backward, with the mask added to the scores, made beforehand",
+    standing: Standing::Rival,
+    supports: supports_blocks,
+    code: Code::Library(|site| {
+        plan(site, c"tilemark_block_sparse_attention_backward", c"plan_masked")
+    }),
+};
+
+/// The gradients by torch's own block-sparse attention.
+pub static FLEX_BACKWARD: Implementation = Implementation {
+    name: "torch_flex",
+    idea: "the backward pass of FlexAttention under torch.compile with its block mask, made beforehand",
+    standing: Standing::Rival,
+    supports: supports_blocks,
+    code: Code::Library(|site| {
+        plan(site, c"tilemark_block_sparse_attention_backward", c"plan_flex")
+    }),
+};
+
 /// A fused kernel over keys that are repeated for each sequence.
 pub static REPEATED: Implementation = Implementation {
     name: "torch_repeated",
@@ -123,7 +145,7 @@ pub static TWO_CALLS: Implementation = Implementation {
 };
 
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 9] = [
+const MODULES: [(&CStr, &CStr, &str); 10] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -136,6 +158,11 @@ const MODULES: [(&CStr, &CStr, &str); 9] = [
         c"tilemark_block_sparse_attention",
         c"rivals/torch/block_sparse_attention.py",
         include_str!("torch/block_sparse_attention.py"),
+    ),
+    (
+        c"tilemark_block_sparse_attention_backward",
+        c"rivals/torch/block_sparse_attention_backward.py",
+        include_str!("torch/block_sparse_attention_backward.py"),
     ),
     (
         c"tilemark_shared_prefix_attention",

@@ -24,6 +24,8 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cpu_flash::flash as flash_on_host;
+
 use super::{AXES, causal_pairs, check_heads};
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;

@@ -21,6 +21,7 @@ mod tests;
 
 pub use backward::AttentionBackward;
 
+pub(crate) use backward::flash_on_host as flash_backward_on_host;
 pub(crate) use cpu_flash::flash as flash_on_host;
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};

@@ -9,6 +9,7 @@
 //! (H. Kumbong et al., HMAR, 2025, and K. Tian et al., Visual autoregressive modeling, 2024.)
 //! It must not know devices, clocks or who measures.
 
+mod backward;
 mod cpu;
 mod cuda;
 mod reference;
@@ -16,6 +17,8 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 mod work_list;
+
+pub use backward::BlockSparseAttentionBackward;
 
 pub(crate) use cuda::{BOX_WIDTH, ROWS, Tile, WORK_LIST_HEADERS};
 pub(crate) use schedule::Block;

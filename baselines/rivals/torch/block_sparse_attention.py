@@ -44,11 +44,7 @@ def plan_masked(site):
 @planner
 def plan_flex(site):
     q, k, v = operands(site)
-    scale, sees = seeing(site, q.device)
-    mask = flex.create_block_mask(
-        lambda b, h, i, j: sees(scale[i], scale[j]), None, None, len(scale), len(scale), q.device
-    )
-    attend = compiled_for(site)
+    mask, attend = block_mask(site), compiled_for(site)
     return [candidate(site, "flex_attention", lambda: attend(q, k, v, block_mask=mask, return_lse=True))]
 
 
@@ -70,6 +66,13 @@ def seeing(site, device):
         "block_causal": lambda query, key: query >= key,
     }
     return scale, sees[site.shape["mask"]]
+
+
+def block_mask(site):
+    scale, sees = seeing(site, site.device)
+    return flex.create_block_mask(
+        lambda b, h, i, j: sees(scale[i], scale[j]), None, None, len(scale), len(scale), site.device
+    )
 
 
 def additive_mask(site, q):

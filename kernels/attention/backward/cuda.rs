@@ -6,7 +6,7 @@ use super::super::Sizes;
 use super::{DK, DO, DQ, DV, K, LSE, O, Q, V};
 use crate::tile::{self, count, element, needs_31_bits, needs_sm, needs_sm_90a, tensor};
 use tilemark_core::launch::{
-    Argument, Constant, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
+    Argument, Constant, Header, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
@@ -23,13 +23,20 @@ static PREPARE: Source = Source {
 static FLASH: Source = Source {
     path: "attention/sm90_flash_backward.cu",
     text: include_str!("../sm90_flash_backward.cu"),
-    headers: tile::HEADERS,
+    headers: FLASH_HEADERS,
 };
 static FINISH: Source = Source {
     path: "attention/backward_finish.cu",
     text: include_str!("../backward_finish.cu"),
     headers: tile::HEADERS,
 };
+
+static FLASH_HEADERS: &[Header] = &[
+    Header { name: "attention/sm90_backward.h", text: include_str!("../sm90_backward.h") },
+    tile::TILE,
+    tile::CUDA,
+    tile::CUDA_WGMMA,
+];
 
 /// Elements of a head up to which a warp's registers hold the rows that the naive kernels need.
 const LONGEST_NAIVE_HEAD: usize = 512;

@@ -1,0 +1,121 @@
+//! Block-sparse attention's backward pass on a host.
+//!
+//! It must not know shapes that are measured or who measures them.
+
+use super::super::scale;
+use super::super::schedule::{Block, blocks};
+use super::{DK, DO, DQ, DV, K, LSE, O, Q, V};
+use crate::attention::{AttentionBackward, flash_backward_on_host};
+use crate::host::{Elements, narrow};
+use rayon::prelude::*;
+use tilemark_core::{Dtype, Family, Problem, Shape, Value};
+
+/// A query at a time: its weights and their gradients, added to dQ's row and to the rows of dK and dV
+/// that it sees.
+pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
+    let d = problem.shape.index("d");
+    let [q, k, v, o, d_o] =
+        [Q, K, V, O, DO].map(|idx| Elements::new(problem.dtype, inputs[idx]).to_vec());
+    let lse: &[f32] = bytemuck::cast_slice(inputs[LSE]);
+    let blocks = blocks(problem);
+    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let [mut d_q, mut d_k, mut d_v] = [0; 3].map(|_| vec![0.0f32; q.len()]);
+    let scale = scale(d) as f32;
+    for (row, lse) in lse.iter().enumerate() {
+        let (head, i) = (row / tokens * tokens, row % tokens);
+        let block = &blocks[blocks.partition_point(|block| block.rows.end <= i)];
+        let query = row * d..(row + 1) * d;
+        let (q, d_o) = (&q[query.clone()], &d_o[query.clone()]);
+        let delta = dot(d_o, &o[query.clone()]);
+        for key in block.keys.clone() {
+            let key = (head + key) * d..(head + key + 1) * d;
+            let p = (dot(q, &k[key.clone()]) * scale - lse).exp();
+            let gradient = p * (dot(d_o, &v[key.clone()]) - delta) * scale;
+            add(&mut d_q[query.clone()], gradient, &k[key.clone()]);
+            add(&mut d_k[key.clone()], gradient, q);
+            add(&mut d_v[key], p, d_o);
+        }
+    }
+    for (output, values) in [(DQ, d_q), (DK, d_k), (DV, d_v)] {
+        narrow(problem.dtype, &values, outputs[output - DQ]);
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn add(sums: &mut [f32], factor: f32, row: &[f32]) {
+    for (sum, element) in sums.iter_mut().zip(row) {
+        *sum += factor * element;
+    }
+}
+
+/// Each block of queries by dense attention's backward pass over the keys that it sees, a head at a
+/// time; what blocks find for the same keys is added in f32, and rounded once.
+pub fn dense_blocks(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
+    let blocks = blocks(problem);
+    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let d = problem.shape.index("d");
+    let line = d * problem.dtype.size() as usize;
+    let [d_q, d_k, d_v] = outputs else { unreachable!("the family has the gradients of three") };
+    let heads = d_q
+        .par_chunks_exact_mut(tokens * line)
+        .zip(d_k.par_chunks_exact_mut(tokens * line))
+        .zip(d_v.par_chunks_exact_mut(tokens * line));
+    heads.enumerate().for_each(|(head, ((d_q, d_k), d_v))| {
+        let head = Head::widened(problem, inputs, head, tokens);
+        let mut sums = [0; 3].map(|_| vec![0.0f32; tokens * d]);
+        for block in blocks.iter().filter(|block| !block.keys.is_empty()) {
+            head.add_block(problem, block, &mut sums);
+        }
+        for (output, sums) in [d_q, d_k, d_v].into_iter().zip(&sums) {
+            narrow(problem.dtype, sums, output);
+        }
+    });
+}
+
+/// The inputs of one head in f32, in the family's order.
+struct Head([Vec<f32>; 6]);
+
+impl Head {
+    fn widened(problem: &Problem, inputs: &[&[u8]], head: usize, tokens: usize) -> Self {
+        let part = |idx: usize| {
+            let (dtype, elements) = match idx {
+                LSE => (Dtype::F32, tokens),
+                _ => (problem.dtype, tokens * problem.shape.index("d")),
+            };
+            let bytes = elements * dtype.size() as usize;
+            Elements::new(dtype, &inputs[idx][head * bytes..(head + 1) * bytes]).to_vec()
+        };
+        Head([Q, K, V, O, DO, LSE].map(part))
+    }
+
+    /// Adds a block's part of dQ, dK and dV, each (L, D).
+    fn add_block(&self, problem: &Problem, block: &Block, sums: &mut [Vec<f32>; 3]) {
+        let d = problem.shape.index("d");
+        let part = |idx: usize| -> &[u8] {
+            let width = if idx == LSE { 1 } else { d };
+            let range = if idx == K || idx == V { &block.keys } else { &block.rows };
+            bytemuck::cast_slice(&self.0[idx][range.start * width..range.end * width])
+        };
+        let ranges = [&block.rows, &block.keys, &block.keys];
+        let mut found = ranges.map(|range| vec![0.0f32; range.len() * d]);
+        let mut outputs = found.each_mut().map(|part| bytemuck::cast_slice_mut(part));
+        let inputs = [Q, K, V, O, DO, LSE].map(part);
+        flash_backward_on_host(&dense(problem, block), &inputs, &mut outputs);
+        for ((sums, range), found) in sums.iter_mut().zip(ranges).zip(&found) {
+            add(&mut sums[range.start * d..range.end * d], 1.0, found);
+        }
+    }
+}
+
+/// One head of one block, as dense attention in f32.
+fn dense(problem: &Problem, block: &Block) -> Problem {
+    let [n, nk] = [&block.rows, &block.keys].map(|range| range.len() as u64);
+    let given = [("b", 1), ("h", 1), ("n", n), ("nk", nk), ("d", problem.shape.integer("d"))]
+        .map(|(axis, size)| (axis.to_owned(), Value::Integer(size)));
+    let about = AttentionBackward.about();
+    let shape = Shape::complete(&given, about.axes).expect("blocks and heads are not empty");
+    Problem { family: about.name.to_owned(), shape, dtype: Dtype::F32, ..problem.clone() }
+}
