@@ -12,9 +12,9 @@
 // Dynamic shared memory: 1024 HEAD + STAGES (32768 + 264 QUERIES) + 256 + 1024 + 4 STAGES bytes, QUERIES = 8192 / HEAD.
 // Maps, dims innermost first (d, L, B H), boxes of 64 columns in the 128-byte swizzle, L2 promotion 256 B: q, d_o: box (64, QUERIES, 1);
 //   k, v: box (64, 128, 1); d is a multiple of 8 up to HEAD: what it has not is read as zeros.
-// Arguments: the four maps; segments, most queries first; first_tiles, for each segment the first of its tiles of queries among those of a
-//   head, and how many a head has; ranges of keys that see no more and no less than one range of queries; dK, dV; statistics and sums of
-//   dQ, as attention/sm90_flash_backward.cu has them, by the tiles of bands; taken, a counter that is 0; B H; L; d; scale.
+// Arguments: the four maps; segments, most queries first; query_tiles, the tiles of queries that each meets; ranges of keys,
+//   each seen by one range of queries; dK, dV; statistics and sums of dQ, as attention/sm90_flash_backward.cu has them, by the
+//   tiles of bands; taken, a counter that is 0; B H; L; d; scale.
 // Macros: those of attention/sm90_backward.h.
 #include "attention/sm90_backward.h"
 
@@ -32,8 +32,9 @@ template <class T> struct List {
 using Segments = List<Segment>;
 using SeenRanges = List<SeenKeys>;
 
-struct FirstTiles {
-    u32 at[Segments::MOST];
+struct QueryTiles {
+    struct { u16 first, masked; } at[Segments::MOST];    // the number of a segment's first tile; how many of its tiles, from that one on,
+                                                         // have a query that does not see all of its keys
     u32 of_a_head;                                       // how many tiles
 };
 
@@ -50,6 +51,12 @@ DEVICE u32 seen_by(const SeenRanges& ranges, int key) {
 // A tile's column holds its segment and its place in that.
 DEVICE int segment_of(TilePlace at) { return at.column >> 16; }
 DEVICE int first_key(const Segments& segments, TilePlace at) { return segments.at[segment_of(at)].key + (at.column & 0xffff) * KEYS; }
+
+// How many of a tile's tiles of queries, from the first on, have anything to hide: all of them where a segment ends within the tile.
+DEVICE int masked_tiles(const Segments& segments, const QueryTiles& query_tiles, TilePlace at) {
+    Segment segment = segments.at[segment_of(at)];
+    return ((at.column & 0xffff) + 1) * KEYS > segment.keys ? segment.tiles : query_tiles.at[segment_of(at)].masked;
+}
 
 // Tile `index` of the list: all heads of a segment before the next one, and tiles of a head side by side, since they meet the same queries.
 DEVICE TilePlace place_at(const Segments& segments, int heads, int index) {
@@ -69,7 +76,7 @@ DEVICE u32 shared_row(Shared shared, u32 stage) { return shared_ranges(shared, K
 struct Sources {
     const TensorMap &q, &k, &v, &d_o;
     const Segments& segments;
-    const FirstTiles& first_tiles;
+    const QueryTiles& query_tiles;
     const float* statistics;
     u32* taken;
     int heads;
@@ -111,7 +118,7 @@ struct Feeder {
         left--;
         u32 full = shared.full(stage);
         int row = from.segments.at[segment].row + left * QUERIES;
-        int tile = head * from.first_tiles.of_a_head + from.first_tiles.at[segment] + left;
+        int tile = head * from.query_tiles.of_a_head + from.query_tiles.at[segment].first + left;
         mbarrier_try_wait_parity(shared.empty(stage), parity);
         st_shared(shared_row(shared, stage), row);
         mbarrier_arrive_expect_tx(full, STAGE_BYTES);
@@ -127,14 +134,14 @@ extern __shared__ __align__(1024) unsigned char memory[];
 
 // Two warpgroups' side.
 struct Keys : KeySums {
-    // Before a tile's first product: which queries each of this warpgroup's keys sees.
+    // Before a tile's first product: which queries each of this warp's keys sees.
     DEVICE void look_up(const Segments& segments, const SeenRanges& ranges, TilePlace at) const {
         Segment segment = segments.at[segment_of(at)];
-        int row = index * 64 + thread % 64, key = first_key(segments, at) + row;
+        int row = index * 64 + thread / 32 * 16 + thread % 16, key = first_key(segments, at) + row;
         u32 seen = key < segment.key + segment.keys ? seen_by(ranges, key) : UNSEEN;
-        bar_sync(1 + index, 128);
-        if (thread < 64) st_shared(shared_ranges(shared, tile.stage) + row * 4, seen);
-        bar_sync(1 + index, 128);
+        __syncwarp();
+        if (thread % 32 < 16) st_shared(shared_ranges(shared, tile.stage) + row * 4, seen);
+        __syncwarp();
     }
 
     // Takes out what is not seen. The bits go, since what is hidden may have overflowed.
@@ -171,7 +178,8 @@ struct Keys : KeySums {
         }
     }
 
-    DEVICE void run(const Segments& segments, const SeenRanges& ranges, ELEMENT* d_k_rows, ELEMENT* d_v_rows, int tokens, int width, float scale) {
+    DEVICE void run(const Segments& segments, const QueryTiles& query_tiles, const SeenRanges& ranges, ELEMENT* d_k_rows, ELEMENT* d_v_rows,
+                    int tokens, int width, float scale) {
         const float LOG2_E = 1.4426950408889634f;
         for (;; tile.advance()) {
             float d_k[HEAD / 2], d_v[HEAD / 2];
@@ -179,11 +187,12 @@ struct Keys : KeySums {
             if (at.row < 0) return;
             look_up(segments, ranges, at);
             u32 accumulate = 0;
+            int left = segments.at[segment_of(at)].tiles, masked = masked_tiles(segments, query_tiles, at);
 #pragma unroll 1
-            for (int left = segments.at[segment_of(at)].tiles; left > 0; left--) {
-                add_tile(d_k, d_v, scale * LOG2_E, accumulate, [&](u32 (&p)[CHUNKS][4], u32 (&d_s)[CHUNKS][4]) { hide(p, d_s); });
-                accumulate = 1;
-            }
+            for (; left > 0; left--, accumulate = 1)
+                add_tile(d_k, d_v, scale * LOG2_E, accumulate, [&](u32 (&p)[CHUNKS][4], u32 (&d_s)[CHUNKS][4]) {
+                    if (left <= masked) hide(p, d_s);
+                });
             wgmma_wait_group<0>();
             wgmma_pin(d_k);
             if (thread == 0) mbarrier_arrive(shared.empty((queries.stage + STAGES - 1) % STAGES));
@@ -212,7 +221,7 @@ struct QueryGradient : QueryProducts {
             TilePlace at = shared.await_tile(tile.stage, tile.phase);
             if (at.row < 0) break;
             int segment = segment_of(at), left = from.segments.at[segment].tiles;
-            int index = at.row * from.first_tiles.of_a_head + from.first_tiles.at[segment];
+            int index = at.row * from.query_tiles.of_a_head + from.query_tiles.at[segment].first;
 #pragma unroll 1
             while (--left >= 0) {
                 add_tile(sums + (long long)(index + left) * (PARTS * PART_SUMS));
@@ -228,7 +237,7 @@ struct QueryGradient : QueryProducts {
 extern "C" __global__ __launch_bounds__(384, 1)
 void attention_sm90_blocks_backward(const __grid_constant__ TensorMap q_map, const __grid_constant__ TensorMap k_map,
                                     const __grid_constant__ TensorMap v_map, const __grid_constant__ TensorMap d_o_map,
-                                    const __grid_constant__ Segments segments, const __grid_constant__ FirstTiles first_tiles,
+                                    const __grid_constant__ Segments segments, const __grid_constant__ QueryTiles query_tiles,
                                     const __grid_constant__ SeenRanges ranges, ELEMENT* d_k, ELEMENT* d_v, const float* statistics,
                                     float* d_q_sums, u32* taken, int heads, int tokens, int width, float scale) {
     Shared shared{cvta_shared(memory)};
@@ -238,10 +247,10 @@ void attention_sm90_blocks_backward(const __grid_constant__ TensorMap q_map, con
 
     if (warpgroup == 0) {
         setmaxnreg_dec<56>();
-        Sources from{q_map, k_map, v_map, d_o_map, segments, first_tiles, statistics, taken, heads};
+        Sources from{q_map, k_map, v_map, d_o_map, segments, query_tiles, statistics, taken, heads};
         QueryGradient{{shared, {}, {}, threadIdx.x % 128}}.run(from, d_q_sums);
     } else {
         setmaxnreg_inc<224>();
-        Keys{{shared, {}, {}, warpgroup - 1, threadIdx.x % 128}}.run(segments, ranges, d_k, d_v, tokens, width, scale);
+        Keys{{shared, {}, {}, warpgroup - 1, threadIdx.x % 128}}.run(segments, query_tiles, ranges, d_k, d_v, tokens, width, scale);
     }
 }

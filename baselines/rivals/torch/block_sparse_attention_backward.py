@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch._functorch.config
 
 from tilemark_block_sparse_attention import additive_mask, block_mask, compiled_for, operands, tokens
 from tilemark_site import planner

@@ -135,7 +135,7 @@ impl Rows {
                 .to_vec();
         arguments.extend([
             work.segments_argument(),
-            work.first_tiles_argument(),
+            work.query_tiles_argument(),
             work.seen_argument(),
         ]);
         arguments.extend([DK, DV, STATISTICS, QUERY_SUMS, TAKEN].map(tensor));

@@ -27,6 +27,8 @@ pub struct Segment {
     pub tiles: usize,
     /// That first tile's number among those of a head.
     pub first_tile: usize,
+    /// How many of these tiles, from the first on, have a query that does not see all of the keys.
+    pub masked: usize,
 }
 
 /// All that a launch has to know.
@@ -55,13 +57,16 @@ impl KeyWork {
             let idx = bands.partition_point(|band| band.end <= rows.start);
             let (band, before) = (&bands[idx], tiles(&bands[..idx], queries));
             let skipped = (rows.start - band.start) / queries;
-            let end = (rows.end - band.start).div_ceil(queries);
-            Segment {
-                keys: keys.clone(),
-                row: band.start + skipped * queries,
-                tiles: end.saturating_sub(skipped).max(1),
-                first_tile: before + skipped,
-            }
+            let row = band.start + skipped * queries;
+            let tiles = rows.end.saturating_sub(row).div_ceil(queries).max(1);
+            let own = || seen.iter().filter(|range| keys.contains(&range.rows.start));
+            let is_masked = |tile: &usize| {
+                let start = row + tile * queries;
+                let end = (start + queries).min(band.end);
+                own().any(|range| start < range.keys.start || range.keys.end < end)
+            };
+            let masked = (0..tiles).rev().find(is_masked).map_or(0, |last| last + 1);
+            Segment { keys: keys.clone(), row, tiles, first_tile: before + skipped, masked }
         };
         KeyWork { segments: list.iter().map(segment).collect(), bands, seen, queries }
     }
@@ -90,9 +95,10 @@ impl KeyWork {
         list(self.segments.iter().map(words))
     }
 
-    /// Its `FirstTiles`.
-    pub fn first_tiles_argument(&self) -> Argument {
-        let mut words: Vec<u32> = self.segments.iter().map(|s| s.first_tile as u32).collect();
+    /// Its `QueryTiles`.
+    pub fn query_tiles_argument(&self) -> Argument {
+        let mut words: Vec<u32> =
+            self.segments.iter().map(|s| pair(s.first_tile, s.masked)).collect();
         words.resize(MOST, 0);
         words.push(self.query_tiles() as u32);
         Argument::Words(words)
@@ -206,7 +212,10 @@ mod tests {
         assert_eq!((causal.bands.len(), &causal.bands[0]), (1, &(0..680)));
         // The last scale begins in the fourth of six tiles.
         let last = causal.segments.iter().find(|s| s.keys.end == 680).unwrap();
-        assert_eq!((last.row, last.tiles, last.first_tile), (384, 3, 3));
+        assert_eq!((last.row, last.tiles, last.first_tile, last.masked), (384, 3, 3, 1));
+        // One block is seen by all of its own queries, several are not.
+        let masked: Vec<_> = diagonal.segments.iter().map(|s| (s.keys.len(), s.masked)).collect();
+        assert_eq!(masked, [(256, 0), (255, 2), (169, 0)]);
     }
 
     #[test]
@@ -256,7 +265,7 @@ mod tests {
         assert_eq!((seen.len(), seen[30]), (32, 10));
         let Argument::Words(bands) = work.bands_argument() else { panic!("words") };
         assert_eq!((bands[0], bands[31]), (680 << 16, 1));
-        let Argument::Words(tiles) = work.first_tiles_argument() else { panic!("words") };
+        let Argument::Words(tiles) = work.query_tiles_argument() else { panic!("words") };
         assert_eq!((tiles.len(), tiles[15]), (16, 6));
         let Argument::Words(segments) = work.segments_argument() else { panic!("words") };
         assert_eq!(segments[30] as usize, work.segments.len());

@@ -176,6 +176,6 @@ fn a_plan_has_room_for_the_tiles_of_all_bands() {
     };
     assert_eq!((prepare.grid, finish.grid), ([6, 2, 1], [6, 2, 1]));
     assert_eq!(main.grid, [12, 1, 1]);
-    let Argument::Words(first_tiles) = &main.arguments[5] else { panic!("{main:?}") };
-    assert_eq!(first_tiles[15], 6);
+    let Argument::Words(query_tiles) = &main.arguments[5] else { panic!("{main:?}") };
+    assert_eq!(query_tiles[15], 6);
 }
