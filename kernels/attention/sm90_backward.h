@@ -157,7 +157,7 @@ struct KeySums {
         queries.advance();
     }
 
-    // Rounds 64 rows of sums into this warpgroup's rows of V, which it has read, where all of its threads may read them then.
+    // Rounds 64 rows of sums into this warpgroup's rows of V, which it has read; its threads have still to meet.
     DEVICE u32 stage_rows(const float (&sums)[HEAD / 2], float scale) const {
         u32 lane = thread % 32, warp = thread / 32;
         u32 panel = shared.v(tile.stage) + index * 64 * 128, row_byte = (warp * 16 + lane % 16) * 128, swizzle = lane % 8 * 16;
@@ -170,8 +170,6 @@ struct KeySums {
             u32 column_byte = (i % 4 * 32 + lane / 16 * 16) ^ swizzle;
             stmatrix_x4(panel + i / 4 * KEY_PANEL + row_byte + column_byte, half[0], half[1], half[2], half[3]);
         }
-        fence_proxy_async();
-        bar_sync(1 + index, 128);
         return panel;
     }
 };

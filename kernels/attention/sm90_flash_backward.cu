@@ -136,6 +136,8 @@ struct Keys : KeySums {
     // Rounds 64 rows of sums and stores them.
     DEVICE void store(const float (&sums)[HEAD / 2], float scale, const TensorMap& map, TilePlace at, int keys) const {
         u32 panel = stage_rows(sums, scale);
+        fence_proxy_async();
+        bar_sync(1 + index, 128);
         int row = at.column * KEYS + index * 64;
         if (thread == 0 && row < keys) {
 #pragma unroll

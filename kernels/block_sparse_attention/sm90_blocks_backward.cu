@@ -87,6 +87,7 @@ struct Feeder {
     Shared shared;
     Ring<KV_STAGES> tile_ring;
     int head, segment, left;                             // tiles of queries that are still to come; no head: no tile
+    int next;                                            // tile of the list, known once none is to come
 
     DEVICE Feeder(Shared shared) : shared(shared) {}
 
@@ -113,7 +114,7 @@ struct Feeder {
     // The next tile of queries, into a stage that is free when its barrier's phase of this parity has passed; a new tile of keys only when
     // one of its own is next, since its place is free only when two before are done.
     DEVICE void fetch(const Sources& from, u32 stage, u32 parity) {
-        if (head >= 0 && left == 0) take(gridDim.x + atomicAdd(from.taken, 1), from);
+        if (head >= 0 && left == 0) take(next, from);
         if (head < 0) return;
         left--;
         u32 full = shared.full(stage);
@@ -127,6 +128,7 @@ struct Feeder {
         cp_async_bulk(shared.statistics(stage), from.statistics + tile * (2 * QUERIES), STATISTICS_BYTES, full);
 #pragma unroll
         for (int p = 0; p < PANELS; p++) cp_async_bulk_tensor_3d(shared.d_o(stage) + p * QUERY_PANEL, from.d_o, full, p * 64, row, head);
+        if (left == 0) next = gridDim.x + atomicAdd(from.taken, 1);    // arrives before the next call
     }
 };
 
@@ -170,6 +172,7 @@ struct Keys : KeySums {
     // Stores those of 64 rows that are the segment's: `to` is the first of them, `rows` how many.
     DEVICE void store(const float (&sums)[HEAD / 2], float scale, ELEMENT* to, int rows, int width) const {
         u32 panel = stage_rows(sums, scale) - shared.base;
+        bar_sync(1 + index, 128);
 #pragma unroll
         for (int i = 0; i < HEAD / 16; i++) {
             int row = i % 4 * 16 + thread / 8, column = i / 4 * 64 + thread % 8 * 8;
@@ -185,9 +188,9 @@ struct Keys : KeySums {
             float d_k[HEAD / 2], d_v[HEAD / 2];
             TilePlace at = shared.await_tile(tile.stage, tile.phase);
             if (at.row < 0) return;
-            look_up(segments, ranges, at);
             u32 accumulate = 0;
             int left = segments.at[segment_of(at)].tiles, masked = masked_tiles(segments, query_tiles, at);
+            look_up(segments, ranges, at);
 #pragma unroll 1
             for (; left > 0; left--, accumulate = 1)
                 add_tile(d_k, d_v, scale * LOG2_E, accumulate, [&](u32 (&p)[CHUNKS][4], u32 (&d_s)[CHUNKS][4]) {
@@ -203,6 +206,7 @@ struct Keys : KeySums {
             long long first = ((long long)at.row * tokens + key) * width;
             store(d_v, 1, d_v_rows + first, rows, width);
             store(d_k, scale, d_k_rows + first, rows, width);
+            fence_proxy_async();                         // the rows of V are the copy engine's again
             bar_sync(1 + index, 128);
             if (thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
         }

@@ -32,8 +32,10 @@ def efficient(site, bias):
     q, k, v = operands(site)
     o, gradient, logarithm = saved(site)
     _, filled, seed, offset = aten._scaled_dot_product_efficient_attention(q, k, v, bias, True)
-    # Its rows are filled up to whole vectors.
+    # Its rows are filled up to whole vectors, and its output has the heads of a token side by side, which
+    # the backward pass takes for granted.
     filled[:, :, : logarithm.shape[2]] = logarithm
+    o = o.transpose(1, 2).contiguous().transpose(1, 2)
     wanted = [True, True, True, False]
     return lambda: aten._scaled_dot_product_efficient_attention_backward(
         gradient, q, k, v, bias, o, filled, seed, offset, DROPOUT, wanted

@@ -59,7 +59,7 @@ impl KeyWork {
             let skipped = (rows.start - band.start) / queries;
             let row = band.start + skipped * queries;
             let tiles = rows.end.saturating_sub(row).div_ceil(queries).max(1);
-            let own = || seen.iter().filter(|range| keys.contains(&range.rows.start));
+            let own = || seen.iter().filter(|range| overlap(&range.rows, keys));
             let is_masked = |tile: &usize| {
                 let start = row + tile * queries;
                 let end = (start + queries).min(band.end);
@@ -167,6 +167,11 @@ fn bands(segments: &[Block], tokens: usize) -> Vec<Range<usize>> {
     bands
 }
 
+/// Whether two ranges have anything in common.
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
+}
+
 fn tiles(bands: &[Range<usize>], queries: usize) -> usize {
     bands.iter().map(|band| band.len().div_ceil(queries)).sum()
 }
@@ -244,6 +249,26 @@ mod tests {
             let keys: usize = work.segments.iter().map(|segment| segment.keys.len()).sum();
             assert_eq!(keys, blocks.last().unwrap().rows.end);
             assert!(work.bands.windows(2).all(|two| two[0].end == two[1].start));
+        }
+    }
+
+    #[test]
+    fn tiles_that_are_not_masked_are_seen_whole() {
+        for (schedule, mask) in NAMES.iter().flat_map(|n| MASKS.iter().map(move |m| (n, m))) {
+            let (blocks, work) = work(schedule, mask);
+            let mut whole = 0;
+            for segment in &work.segments {
+                let band = work.bands.iter().find(|band| band.contains(&segment.row)).unwrap();
+                let first = segment.row + segment.masked * 128;
+                let queries = first..(segment.row + segment.tiles * 128).min(band.end);
+                whole += queries.len();
+                for block in blocks.iter().filter(|b| overlap(&b.rows, &queries)) {
+                    let sees_all = block.keys.start <= segment.keys.start
+                        && segment.keys.end <= block.keys.end;
+                    assert!(sees_all, "{schedule} {mask}: {block:?} {segment:?}");
+                }
+            }
+            assert!(whole > 0 || schedule.starts_with("to"), "{schedule} {mask}: all is masked");
         }
     }
 
