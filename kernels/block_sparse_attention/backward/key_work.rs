@@ -278,7 +278,9 @@ mod tests {
         let seen = Block { rows: 14..30, keys: 0..0 };
         assert_eq!(work.seen.last(), Some(&seen));
         assert_eq!(work.bands[0], 0..1);
-        assert!(work.segments.iter().all(|segment| segment.tiles == 1));
+        let (_, work) = self::work("image256", "block_previous");
+        let unseen = work.segments.iter().find(|segment| segment.keys == (424..680)).unwrap();
+        assert_eq!((unseen.tiles, unseen.masked), (1, 1));
     }
 
     #[test]
