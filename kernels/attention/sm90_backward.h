@@ -202,9 +202,11 @@ struct QueryProducts {
         for (int i = 0; i < 16; i += 4) red_global_add(sums + i * 128 + thread * 4, d_q[i], d_q[i + 1], d_q[i + 2], d_q[i + 3]);
     }
 
-    DEVICE void add_tile(float* to) const {
+    // Adds a tile's dQ to its sums, once `turn` has let it.
+    template <class Turn> DEVICE void add_tile(float* to, const Turn& turn) const {
         // From lane 0 each time, so that the compiler knows them for uniform and keeps no descriptor in registers.
         u32 d_s = __shfl_sync(~0u, shared.d_s(gradients.stage), 0), k = __shfl_sync(~0u, shared.k(tile.stage), 0);
+        turn();
         mbarrier_try_wait_parity(shared.d_s_full(gradients.stage), gradients.phase);
 #pragma unroll
         for (int part = 0; part < PARTS; part++) {

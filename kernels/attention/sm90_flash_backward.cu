@@ -199,8 +199,9 @@ struct QueryGradient : QueryProducts {
 #pragma unroll 1
                 for (int head = 0; head < sizes.group; head++, gradients.advance()) {
                     float* to = sums + (long long)(index + head * tiles.end) * TILE_SUMS;
-                    if (DETERMINISTIC) take_turn(to);
-                    add_tile(to);
+                    add_tile(to, [&] {
+                        if (DETERMINISTIC) take_turn(to);
+                    });
                     if (head == sizes.group - 1 && left == 1 && thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
                     if (feeds) feeder.fetch(from, gradients.stage, gradients.phase);
                     __syncwarp();

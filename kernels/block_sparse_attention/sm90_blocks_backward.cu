@@ -228,7 +228,7 @@ struct QueryGradient : QueryProducts {
             int index = at.row * from.query_tiles.of_a_head + from.query_tiles.at[segment].first;
 #pragma unroll 1
             while (--left >= 0) {
-                add_tile(sums + (long long)(index + left) * (PARTS * PART_SUMS));
+                add_tile(sums + (long long)(index + left) * (PARTS * PART_SUMS), [] {});
                 if (left == 0 && thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
                 if (feeds) feeder.fetch(from, gradients.stage, gradients.phase);
                 __syncwarp();
