@@ -10,7 +10,7 @@
 //
 // Launch. block (2 TILE_N + 32), cluster (SPLIT), grid (SPLIT ceil(N / TILE_N), ceil(M / TILE_M)).
 // Dynamic shared memory: max(STAGES BOXES (TILE_M + TILE_N) 128, TILE_M (TILE_N + 4) 4) + 16 STAGES bytes.
-// Maps, in the 128-byte swizzle, L2 promotion 256 B, dims and boxes innermost first, row pitch a multiple of 16 bytes; W = 128 / sizeof(ELEMENT):
+// Maps, in the 128-byte swizzle, L2 promotion 128 B, dims and boxes innermost first, row pitch a multiple of 16 bytes; W = 128 / sizeof(ELEMENT):
 //   a: dims (K, M), box (W, TILE_M)
 //   b: B_K_MAJOR 1 (N, K): dims (K, N), box (W, TILE_N); B_K_MAJOR 0 (K, N): dims (N, K), box (64, 64)
 // Arguments: a, b maps; C pointer, its pitch in elements (any); M, N, K; scale_a, scale_b (f32; may be null when SCALES is 0).

@@ -13,7 +13,7 @@
 // Launch. block (128 (1 + CONSUMERS)), CONSUMERS = PINGPONG ? 2 : TILE_M / (64 BLOCKS); cluster (CLUSTER);
 //   grid (CLUSTER clusters), clusters = min(ceil(M / (TILE_M CLUSTER)) ceil(N / TILE_N), those that the device holds at once).
 // Dynamic shared memory: STAGES (TILE_M + TILE_N) 128 + CONSUMERS C_PANELS 8192 + 256 bytes.
-// Maps, all in the 128-byte swizzle, L2 promotion 256 B, dims and boxes innermost first, row pitch a multiple of 16 bytes; W = 128 / sizeof(ELEMENT):
+// Maps, all in the 128-byte swizzle, L2 promotion 128 B, dims and boxes innermost first, row pitch a multiple of 16 bytes; W = 128 / sizeof(ELEMENT):
 //   a: dims (K, M), box (W, TILE_M)
 //   b: B_K_MAJOR 1 (N, K): dims (K, N), box (W, TILE_N / CLUSTER); B_K_MAJOR 0 (K, N): dims (N, K), box (64, 64)
 //   c: dims (N, M), box (64, 64), of OUTPUT; with C_TMA 0 unused (pass a's): C is then written by ordinary stores, at any pitch
