@@ -16,14 +16,6 @@ constexpr int BINS = N / 2 + 1, COPIES = (BINS + THREADS - 1) / THREADS;
 // A bin's place in shared memory: bins that a warp gathers are 16 or 256 apart, and go to different banks.
 DEVICE constexpr int shared_place(int k) { return k + k / 16 + k / 256; }
 
-DEVICE Complex root(int numerator, int denominator) {
-    Complex w;
-    sincospif(-2.0f * float(numerator & (denominator - 1)) / float(denominator), &w.im, &w.re);
-    return w;
-}
-
-DEVICE u32 pair(Complex z) { return cvt_rn_x2<Fp16>(z.re, z.im); }
-
 // Spectra.
 
 DEVICE float largest(float found) {
@@ -48,8 +40,8 @@ DEVICE int read_bins(const Complex* spectrum, u32* bins) {
         if (k % (N / 2) == 0) own[i].im = 0;
         found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
     }
-    int exponent = int(__float_as_uint(largest(found)) >> 23) - 127;
-    float down = __uint_as_float(u32(127 - exponent) << 23);
+    int exponent = exponent_of(largest(found));
+    float down = power_of_two(-exponent);
 #pragma unroll
     for (int i = 0; i < COPIES; i++) {
         int k = i * THREADS + threadIdx.x;
@@ -58,21 +50,16 @@ DEVICE int read_bins(const Complex* spectrum, u32* bins) {
     return exponent;
 }
 
-// The passes of a DFT across four tiles leave the middle two in each other's place.
-DEVICE int across(int tile) { return RADIX == 4 ? tile / 2 + tile % 2 * 2 : tile; }
-
 DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
     int exponent = read_bins(spectrum, bins);
     __syncthreads();
     for (int i = threadIdx.x; i < SPECTRUM * 4; i += THREADS) {
-        int lane = i / 4 % 32, row = i / 128 % 2, high = i / 256 % RADIX, k1 = i / (256 * RADIX) % 16, half = i / (4096 * RADIX);
-        int k2 = lane / 4 + 8 * row, k3 = order(lane % 4 * 2 + column(i % 4)) % N3 + 16 * across(high);
-        int k = (k1 + 16 * k2 + 256 * k3) * HALVES + half;
+        int k1 = i / (256 * RADIX) % 16, half = i / (4096 * RADIX);
+        int k = (k1 + 16 * second_bin(i) + 256 * third_bin(i)) * HALVES + half;
         // The mirror image is the conjugate: the sign of the upper half.
         arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
     }
-    constexpr float GAIN = DFT_SCALE<ELEMENT> / 4;
-    if (threadIdx.x == 0) *scale = __uint_as_float(u32(127 + exponent) << 23) / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N);
+    if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages();
 }
 
 // Tables.

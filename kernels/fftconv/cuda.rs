@@ -1,13 +1,16 @@
 //! Who can run the CUDA kernels, and their launches.
 //!
-//! The contracts stand at the sources' heads; this file states them once more as data.
+//! The contracts stand at the sources' heads; this file states them once more as data. Transforms
+//! that no block holds are cut up by `cuda_outer.rs`, which launches these kernels on the parts.
 
+use super::cuda_outer::{self, Outer};
 use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
 use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
 use tilemark_core::launch::{Constant, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
-const MONARCH_HEADER: Header =
+/// How a transform is cut up, for device code.
+pub const MONARCH_HEADER: Header =
     Header { name: "fftconv/monarch.h", text: include_str!("monarch.h") };
 const STAGES: Header = Header { name: "fftconv/stages.h", text: include_str!("stages.h") };
 
@@ -23,7 +26,7 @@ static MONARCH: Source = Source {
 };
 
 /// The longest transform that one block does.
-const LONGEST: u64 = 32768;
+pub const LONGEST: u64 = 32768;
 
 /// Architectures whose blocks have less than the 128 KB of shared memory that it takes.
 const NARROW: [&str; 4] = ["sm_86", "sm_89", "sm_120", "sm_121"];
@@ -38,51 +41,61 @@ pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("multiplies bf16 and f16, not {}", problem.dtype));
     }
-    if n > LONGEST {
-        return Err(format!("holds transforms of at most {LONGEST} points in a block, not {n}"));
-    }
-    if n == LONGEST && NARROW.contains(&info.arch.as_str()) {
+    let outer = Outer::of(n);
+    if outer.inner() == LONGEST && NARROW.contains(&info.arch.as_str()) {
         return Err(format!("{n} points take 128 KB of shared memory, more than {}", info.arch));
     }
-    needs_31_bits(&[b * h, l])
+    needs_31_bits(&[b * h, l])?;
+    if n > LONGEST { needs_31_bits(&outer.grids(b, h)) } else { Ok(()) }
 }
 
 /// Brings spectra and tables into the kernel's order, then convolves.
 pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
     let sizes = Sizes::of(problem);
+    if sizes.n as u64 > LONGEST {
+        return cuda_outer::plan(problem);
+    }
     let cut = Cut::of(sizes.n as u64);
     let scratch = Scratch::after(y_index(sizes.gated));
     let heads = sizes.h as u64;
+    let convolution = Convolution {
+        cut,
+        dtype: problem.dtype,
+        extents: [sizes.b, sizes.h, sizes.l].map(|size| size as u64),
+        u: U,
+        gates: sizes.gated.then_some([PRE, POST]),
+        y: y_index(sizes.gated),
+    };
     Plan {
-        scratch: vec![
-            Bytes(16 * cut.table_vectors()),
-            Bytes(16 * heads * cut.spectrum_vectors()),
-            Bytes(4 * heads),
-        ],
+        scratch: cut.scratch(heads),
         steps: vec![
-            Step::Launch(arrange(problem, cut, scratch)),
-            Step::Launch(convolve(problem, cut, scratch)),
+            Step::Launch(arrange(cut, problem.dtype, heads, scratch)),
+            Step::Launch(convolve(&convolution, scratch)),
         ],
     }
 }
 
 /// Tensors of the implementation's own.
 #[derive(Clone, Copy)]
-struct Scratch {
-    tables: usize,
-    spectra: usize,
-    scales: usize,
+pub struct Scratch {
+    /// Of a transform.
+    pub tables: usize,
+    /// Filters' spectra in the order of fragments.
+    pub spectra: usize,
+    /// What a head's result is multiplied by.
+    pub scales: usize,
 }
 
 impl Scratch {
-    fn after(last: usize) -> Self {
+    /// Numbered after the family's last tensor.
+    pub fn after(last: usize) -> Self {
         Scratch { tables: last + 1, spectra: last + 2, scales: last + 3 }
     }
 }
 
 /// How a transform is cut up: what `monarch.h` derives from its length.
 #[derive(Clone, Copy)]
-struct Cut {
+pub struct Cut {
     n: u64,
     halves: u64,
     pairs: u64,
@@ -92,11 +105,18 @@ struct Cut {
 }
 
 impl Cut {
-    fn of(n: u64) -> Self {
+    /// Of n points, at most [`LONGEST`].
+    pub fn of(n: u64) -> Self {
         let halves = if n > 16384 { 2 } else { 1 };
         let third = n / halves / 256;
         let slots = third.max(16);
         Cut { n, halves, pairs: slots / third, radix: slots / 16, points: 256 * slots }
+    }
+
+    /// Sizes of [`Scratch`] for so many spectra.
+    pub fn scratch(self, heads: u64) -> Vec<Bytes> {
+        let spectra = heads * self.spectrum_vectors();
+        vec![Bytes(16 * self.table_vectors()), Bytes(16 * spectra), Bytes(4 * heads)]
     }
 
     fn threads(self) -> u64 {
@@ -112,18 +132,18 @@ impl Cut {
     }
 }
 
-fn arrange(problem: &Problem, cut: Cut, scratch: Scratch) -> Launch {
+/// Makes the tables of a transform, and brings so many spectra into its order.
+pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, scratch: Scratch) -> Launch {
     let Cut { n, .. } = cut;
     let threads = match n {
         ..2048 => 128,
         2048..16384 => n / 16,
         _ => 1024,
     };
-    let heads = problem.shape.integer("h");
     Launch {
         source: &ARRANGE,
         entry: "fftconv_arrange",
-        constants: constants(problem),
+        constants: constants(n, dtype),
         grid: [(TABLE_BLOCKS + heads) as u32, 1, 1],
         block: [threads as u32, 1, 1],
         cluster: [1, 1, 1],
@@ -132,22 +152,38 @@ fn arrange(problem: &Problem, cut: Cut, scratch: Scratch) -> Launch {
     }
 }
 
-fn convolve(problem: &Problem, cut: Cut, scratch: Scratch) -> Launch {
-    let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
-    let gates = if gated { [PRE, POST].map(tensor) } else { [NULL, NULL] };
-    let mut arguments = vec![tensor(U)];
-    arguments.extend(gates);
-    arguments.extend([scratch.tables, scratch.spectra, scratch.scales].map(tensor));
-    arguments.push(tensor(y_index(gated)));
-    arguments.extend([b, h, l].map(|size| count(size as u64)));
-    let mut constants = constants(problem);
-    constants.push(("GATED", i64::from(gated).into()));
-    constants.push(("ALIGNED", i64::from(l.is_multiple_of(8)).into()));
+/// What a launch of the convolution works on.
+pub struct Convolution {
+    /// Of each of its sequences.
+    pub cut: Cut,
+    /// Of u and y.
+    pub dtype: Dtype,
+    /// Batch, heads and the length of sequences.
+    pub extents: [u64; 3],
+    /// The number of u.
+    pub u: usize,
+    /// Those of pre and post.
+    pub gates: Option<[usize; 2]>,
+    /// The number of y.
+    pub y: usize,
+}
+
+/// Convolves in one pass over memory.
+pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
+    let Convolution { cut, dtype, extents, u, gates, y } = *convolution;
+    let [batch, heads, length] = extents;
+    let mut arguments = vec![tensor(u)];
+    arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
+    arguments.extend([scratch.tables, scratch.spectra, scratch.scales, y].map(tensor));
+    arguments.extend(extents.map(count));
+    let mut constants = constants(cut.n, dtype);
+    constants.push(("GATED", i64::from(gates.is_some()).into()));
+    constants.push(("ALIGNED", i64::from(length.is_multiple_of(8)).into()));
     Launch {
         source: &MONARCH,
         entry: "fftconv_monarch",
         constants,
-        grid: [(h as u64 * (b as u64).div_ceil(2 * cut.pairs)) as u32, 1, 1],
+        grid: [(heads * batch.div_ceil(2 * cut.pairs)) as u32, 1, 1],
         block: [cut.threads() as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: (cut.halves * 4 * cut.points) as u32,
@@ -155,7 +191,7 @@ fn convolve(problem: &Problem, cut: Cut, scratch: Scratch) -> Launch {
     }
 }
 
-fn constants(problem: &Problem) -> Vec<(&'static str, Constant)> {
-    let n = problem.shape.integer("n") as i64;
-    vec![("TRANSFORM", n.into()), ("ELEMENT", element(problem.dtype).into())]
+/// The macros of `monarch.h`.
+pub fn constants(n: u64, dtype: Dtype) -> Vec<(&'static str, Constant)> {
+    vec![("TRANSFORM", (n as i64).into()), ("ELEMENT", element(dtype).into())]
 }

@@ -12,6 +12,7 @@
 mod cpu;
 mod cpu_monarch;
 mod cuda;
+mod cuda_outer;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -68,7 +69,7 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
     },
     Implementation {
         name: "sm80_monarch",
-        idea: "pairs of sequences as complex ones, by dense transforms of 16 points on tensor cores, in one pass over memory",
+        idea: "pairs of sequences as complex ones, by dense transforms of 16 points on tensor cores, in one pass over memory, or three beyond 32768 points",
         standing: Standing::Candidate,
         supports: cuda::any_since_sm80,
         code: Code::Steps(cuda::monarch),

@@ -8,12 +8,18 @@
 // The slots are the n3 of one pair; below 16 of them, those of several pairs side by side. Beyond 16384 points, sums and
 // differences of the two halves of a sequence are two transforms of half the length.
 //
-// Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), ELEMENT (Bf16; Fp16).
+// Transforms of OUTER N points have one stage more around these, n = n0 N + r to k = k0 + OUTER k' (outer.cu). A real sequence's results
+// of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r.
+//
+// Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), OUTER (1; 16, 32, 64, 128), ELEMENT (Bf16; Fp16).
 #pragma once
 #include "tile/tile.h"
 
 #ifndef TRANSFORM
 #define TRANSFORM 4096
+#endif
+#ifndef OUTER
+#define OUTER 1
 #endif
 #ifndef ELEMENT
 #define ELEMENT Bf16
@@ -31,6 +37,10 @@ constexpr int UNITS = SLOTS / 4;                         // of 8 bytes, four slo
 // 1.3e-5 instead of 7.8e-5. The quarter keeps a spectrum as large as its signal. Six stages of it are undone by the scale.
 template <class T> constexpr float DFT_SCALE = 1.132805f;
 template <> constexpr float DFT_SCALE<Fp16> = 1.86034f;
+
+// The same of the outer stage's matrix, about 1 over the root of its order: in bf16 entries of 128 points err by 9.2e-4, in fp16 by 1.1e-4.
+template <class T> constexpr float OUTER_SCALE = OUTER == 16 ? 1.132805f / 4 : OUTER == 32 ? 1.624545f / 8 : OUTER == 64 ? 1.62451f / 16 : 1.62477f / 16;
+template <> constexpr float OUTER_SCALE<Fp16> = OUTER == 16 ? 1.860345f / 8 : OUTER == 32 ? 1.11521f / 8 : OUTER == 64 ? 1.83695f / 16 : 1.973465f / 16;
 
 // Which index stands in a slot of the tensor cores' operands. A thread holds slots 2 q, 2 q + 1, 2 q + 8 and 2 q + 9: with one
 // number a unit (N3 <= 16) these are to be one unit's, otherwise the units' own order will do.
@@ -61,6 +71,10 @@ constexpr int TABLES = HALF_TABLE + (HALVES - 1) * M / 4;
 
 constexpr int SPECTRUM = HALVES * POINTS / 4;            // vectors of a head: by halves, k1, k3 / 16, rows (2), lanes
 
+// Of an outer stage.
+constexpr int PARTS = OUTER / 2 + 1, TILES = OUTER / 16, WHOLE = OUTER * N;
+constexpr int MATRIX = TILES * TILES * 32;               // vectors of its matrix as left operands: by rows / 16, columns / 16, lanes
+
 // A number that a warp has in common, or that is a thread's own, by a way that the compiler does not see through: it computes what
 // depends on it again, rather than keep it in registers from one stage to the next.
 DEVICE u32 forgotten(u32 x) { return __shfl_sync(~0u, x, threadIdx.x % 32); }
@@ -69,7 +83,31 @@ struct Complex { float re, im; };
 
 DEVICE Complex times(Complex a, Complex b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
 DEVICE Complex conj(Complex a) { return {a.re, -a.im}; }
+DEVICE u32 pair(Complex z) { return cvt_rn_x2<Fp16>(z.re, z.im); }
 DEVICE Complex halves(u32 word) { return {cvt_f32(Fp16{u16(word)}), cvt_f32(Fp16{u16(word >> 16)})}; }
+
+// exp(-2 pi i numerator / denominator), denominators being powers of two.
+DEVICE Complex root(int numerator, int denominator) {
+    Complex w;
+    sincospif(-2.0f * float(numerator & (denominator - 1)) / float(denominator), &w.im, &w.re);
+    return w;
+}
 
 // A lane's places in a fragment: rows row and row + 8, columns of slots column, + 1, + 8, + 9.
 DEVICE constexpr u32 column(u32 c) { return (c & 1) + c / 2 * 8; }
+
+// The bin of the third stage, and of the second, that word i of a row of a spectrum holds. The passes of a DFT across four tiles leave
+// the middle two in each other's place.
+DEVICE int across(int tile) { return RADIX == 4 ? tile / 2 + tile % 2 * 2 : tile; }
+DEVICE int third_bin(int i) { return order(i / 4 % 4 * 2 + column(i % 4)) % N3 + 16 * across(i / 256 % RADIX); }
+DEVICE int second_bin(int i) { return i / 16 % 8 + i / 128 % 2 * 8; }
+
+// The power of two that brings the largest part of a spectrum into [1, 2).
+DEVICE int exponent_of(float largest) { return int(__float_as_uint(largest) >> 23) - 127; }
+DEVICE float power_of_two(int exponent) { return __uint_as_float(u32(127 + exponent) << 23); }
+
+// What undoes the scales of a convolution's six stages of matrices, its transforms being N-fold.
+DEVICE float undone_stages() {
+    constexpr float GAIN = DFT_SCALE<ELEMENT> / 4;
+    return 1 / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N);
+}

@@ -140,7 +140,28 @@ fn the_longest_transforms_need_a_block_with_room() {
     assert_eq!(refusal(32768, "sm_80"), None);
     assert_eq!(refusal(16384, "sm_89"), None);
     assert!(refusal(32768, "sm_89").is_some_and(|why| why.contains("128 KB")));
-    assert!(refusal(65536, "sm_90a").is_some_and(|why| why.contains("not 65536")));
+    assert_eq!(refusal(1 << 22, "sm_90a"), None);
+    assert_eq!(refusal(1 << 21, "sm_89"), None);
+    assert!(refusal(1 << 22, "sm_89").is_some_and(|why| why.contains("128 KB")));
+}
+
+#[test]
+fn the_longest_transforms_are_cut_into_parts_that_a_block_holds() {
+    let launch = |shape: &str, number: usize| {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        let Step::Launch(launch) = &plan.steps[number] else { panic!("a launch, not {plan:?}") };
+        (launch.entry, launch.grid[0], plan.scratch[5])
+    };
+    // Three sequences of nine parts of 4096 points, two planes each.
+    let parts = Bytes(3 * 9 * 4096 * 4);
+    assert_eq!(launch("b=3,h=1,n=65536", 3), ("fftconv_outer_arrange", 2 * 16, parts));
+    assert_eq!(launch("b=3,h=1,n=65536", 4), ("fftconv_outer_forward", 3 * 32, parts));
+    assert_eq!(launch("b=3,h=1,n=65536", 5), ("fftconv_monarch", 3 * 9, parts));
+    let parts = Bytes(65 * 32768 * 4);
+    assert_eq!(launch("b=1,h=1,n=4194304", 3), ("fftconv_outer_arrange", 9 * 32, parts));
+    assert_eq!(launch("b=1,h=1,n=4194304", 5), ("fftconv_monarch", 65, parts));
+    assert_eq!(launch("b=1,h=1,n=4194304", 6), ("fftconv_outer_inverse", 256, parts));
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Launches of transforms that no block holds: an outer stage, its parts by `cuda.rs`, and back.
+//!
+//! The contracts stand at the sources' heads; this file states them once more as data.
+
+use super::cuda::{self, Convolution, Cut, LONGEST, MONARCH_HEADER, Scratch};
+use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
+use crate::tile::{self, NULL, count, tensor};
+use tilemark_core::launch::{Argument, Launch, Plan, Source, Step};
+use tilemark_core::{Bytes, Dtype, Problem};
+
+static OUTER: Source = Source {
+    path: "fftconv/outer.cu",
+    text: include_str!("outer.cu"),
+    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+};
+static OUTER_SPECTRUM: Source = Source {
+    path: "fftconv/outer_spectrum.cu",
+    text: include_str!("outer_spectrum.cu"),
+    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+};
+
+/// Points of the outer stage at most: its rows are all in a warp's registers.
+const WIDEST: u64 = 128;
+
+/// Points of a part at least: where a block convolves an element fastest.
+const SHORTEST: u64 = 4096;
+
+/// Threads of a block of the outer stage; each has two columns.
+const THREADS: u64 = 64;
+
+/// Threads of a block that arranges spectra.
+const SPECTRUM_THREADS: u64 = 256;
+
+/// Parts of a filter among which its largest bin is sought.
+const CHUNKS: u64 = 32;
+
+/// How a transform is cut up into an outer stage and parts.
+#[derive(Clone, Copy)]
+pub struct Outer {
+    n: u64,
+    /// Points of the outer stage.
+    points: u64,
+}
+
+impl Outer {
+    /// Of n points; those that a block holds are one part.
+    pub fn of(n: u64) -> Self {
+        let points = if n > LONGEST { (n / SHORTEST).min(WIDEST) } else { 1 };
+        Outer { n, points }
+    }
+
+    /// Points of a part.
+    pub fn inner(self) -> u64 {
+        self.n / self.points
+    }
+
+    /// Parts of a real sequence that do not mirror another.
+    fn parts(self) -> u64 {
+        self.points / 2 + 1
+    }
+
+    /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
+    pub fn grids(self, batch: u64, heads: u64) -> [u64; 3] {
+        let (groups, rows) = (self.parts().div_ceil(8), 16 * self.inner().div_ceil(16384));
+        let sequences = batch * heads;
+        [sequences * self.inner() / (2 * THREADS), sequences * self.parts(), heads * groups * rows]
+    }
+}
+
+/// Tensors of the implementation's own beside those of the parts' convolution.
+struct Tensors {
+    inner: Scratch,
+    matrices: usize,
+    largest: usize,
+    /// What the outer stage leaves, and what its inverse finds.
+    parts: [usize; 2],
+}
+
+impl Tensors {
+    fn after(last: usize) -> Self {
+        let [matrices, largest, first, second] = [4, 5, 6, 7].map(|number| last + number);
+        Tensors { inner: Scratch::after(last), matrices, largest, parts: [first, second] }
+    }
+}
+
+/// Three passes over memory, after what prepares the filters.
+pub fn plan(problem: &Problem) -> Plan {
+    let sizes = Sizes::of(problem);
+    let [b, h] = [sizes.b, sizes.h].map(|size| size as u64);
+    let outer = Outer::of(sizes.n as u64);
+    let (cut, spectra) = (Cut::of(outer.inner()), h * outer.parts());
+    let tensors = Tensors::after(y_index(sizes.gated));
+    let mut scratch = cut.scratch(spectra);
+    let parts = Bytes(4 * b * spectra * outer.inner());
+    scratch.extend([Bytes(4 * outer.points * outer.points), Bytes(4 * h * CHUNKS), parts, parts]);
+    let convolution = Convolution {
+        cut,
+        dtype: problem.dtype,
+        extents: [2 * b, spectra, outer.inner()],
+        u: tensors.parts[0],
+        gates: None,
+        y: tensors.parts[1],
+    };
+    let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, tensors.inner)];
+    launches.extend(spectrum_launches(problem, outer, &tensors));
+    launches.push(stage(problem, outer, &tensors, Way::Forward));
+    launches.push(cuda::convolve(&convolution, tensors.inner));
+    launches.push(stage(problem, outer, &tensors, Way::Back));
+    Plan { scratch, steps: launches.into_iter().map(Step::Launch).collect() }
+}
+
+/// Matrices of the stage, the largest bins of filters, and the spectra of parts in order.
+fn spectrum_launches(problem: &Problem, outer: Outer, tensors: &Tensors) -> [Launch; 3] {
+    let heads = problem.shape.integer("h");
+    let [_, _, rows] = outer.grids(1, heads);
+    let Scratch { spectra, scales, .. } = tensors.inner;
+    let launch = |entry, grid: u64, arguments: &[usize]| Launch {
+        source: &OUTER_SPECTRUM,
+        entry,
+        constants: constants(outer, problem.dtype),
+        grid: [grid as u32, 1, 1],
+        block: [SPECTRUM_THREADS as u32, 1, 1],
+        cluster: [1, 1, 1],
+        dynamic_shared_bytes: 0,
+        arguments: arguments.iter().map(|number| tensor(*number)).collect(),
+    };
+    let arranged = [SPECTRUM, tensors.largest, spectra, scales];
+    [
+        launch("fftconv_outer_matrices", outer.points / 16, &[tensors.matrices]),
+        launch("fftconv_outer_largest", heads * CHUNKS, &[SPECTRUM, tensors.largest]),
+        launch("fftconv_outer_arrange", rows, &arranged),
+    ]
+}
+
+/// Which way the outer stage goes.
+#[derive(Clone, Copy)]
+enum Way {
+    Forward,
+    Back,
+}
+
+fn stage(problem: &Problem, outer: Outer, tensors: &Tensors, way: Way) -> Launch {
+    let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
+    let (entry, signal, gate, parts) = match way {
+        Way::Forward => ("fftconv_outer_forward", U, PRE, tensors.parts[0]),
+        Way::Back => ("fftconv_outer_inverse", y_index(gated), POST, tensors.parts[1]),
+    };
+    let gate: Argument = if gated { tensor(gate) } else { NULL };
+    let mut constants = constants(outer, problem.dtype);
+    constants.push(("GATED", i64::from(gated).into()));
+    constants.push(("ALIGNED", i64::from(l.is_multiple_of(8)).into()));
+    let [columns, ..] = outer.grids(b as u64, h as u64);
+    let [heads, length] = [h, l].map(|size| count(size as u64));
+    Launch {
+        source: &OUTER,
+        entry,
+        constants,
+        grid: [columns as u32, 1, 1],
+        block: [THREADS as u32, 1, 1],
+        cluster: [1, 1, 1],
+        dynamic_shared_bytes: 0,
+        arguments: vec![
+            tensor(signal),
+            gate,
+            tensor(parts),
+            tensor(tensors.matrices),
+            heads,
+            length,
+        ],
+    }
+}
+
+/// The macros of `monarch.h`.
+fn constants(outer: Outer, dtype: Dtype) -> Vec<(&'static str, tilemark_core::launch::Constant)> {
+    let mut constants = cuda::constants(outer.inner(), dtype);
+    constants.push(("OUTER", (outer.points as i64).into()));
+    constants
+}
