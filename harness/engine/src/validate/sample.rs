@@ -14,8 +14,12 @@ const WHOLE_TRUTH_FLOPS: u64 = 50_000_000;
 /// Fewest elements of a sample.
 const FEWEST_ELEMENTS: u64 = 4096;
 
-/// Fewest rows of a sample, however long they are.
+/// Fewest rows of a sample beside those at edges, up to [`MOST_ELEMENTS`].
 const FEWEST_ROWS: u64 = 64;
+
+/// Elements beyond which rows are so long that fewer of them say as much: a transform of millions of
+/// points, of which each takes seconds.
+const MOST_ELEMENTS: u64 = 1 << 24;
 
 /// Edges of the tiles that kernels use.
 const TILES: [u64; 3] = [64, 128, 256];
@@ -24,7 +28,7 @@ const TILES: [u64; 3] = [64, 128, 256];
 pub fn rows(output: &Tensor, flops: u64, seed: u64) -> Vec<u64> {
     let row = row_elements(output);
     let count = output.elements() / row;
-    let wanted = FEWEST_ELEMENTS.div_ceil(row).max(FEWEST_ROWS);
+    let wanted = FEWEST_ELEMENTS.div_ceil(row).max(FEWEST_ROWS.min(MOST_ELEMENTS.div_ceil(row)));
     if flops <= WHOLE_TRUTH_FLOPS || count <= wanted {
         return (0..count).collect();
     }
@@ -119,5 +123,13 @@ mod tests {
         assert!(rows.len() as u64 * d >= FEWEST_ELEMENTS);
         let planes: BTreeSet<u64> = rows.iter().map(|row| row / n).collect();
         assert!(planes.len() as u64 == b * h, "{} of {} planes", planes.len(), b * h);
+    }
+
+    #[test]
+    fn of_endless_rows_a_few_are_enough() {
+        let (h, n) = (384, 1 << 22);
+        let of_length = |row: u64| rows(&output(&[1, h, row], row), u64::MAX, 7).len() as u64;
+        assert!((4..32).contains(&of_length(n)), "{}", of_length(n));
+        assert!(of_length(1 << 18) >= FEWEST_ROWS);
     }
 }
