@@ -35,6 +35,7 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("block_sparse_attention_bwd", &rivals::torch::FLEX_BACKWARD),
     ("fftconv", &rivals::realfft::REALFFT),
     ("fftconv", &rivals::torch::FFTCONV),
+    ("fftconv_bwd", &rivals::torch::FFTCONV_BACKWARD),
     ("rmsnorm", &rivals::torch::RMSNORM),
     ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
     ("shared_prefix_attention", &rivals::torch::REPEATED),

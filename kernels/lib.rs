@@ -38,6 +38,7 @@ pub static FAMILIES: &[&dyn Family] = &[
     &block_sparse_attention::BlockSparseAttention,
     &block_sparse_attention::BlockSparseAttentionBackward,
     &fftconv::FftConv,
+    &fftconv::FftConvBackward,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
     &shared_prefix_attention::SharedPrefixAttention,

@@ -32,6 +32,15 @@ pub static FFTCONV: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_fftconv", c"plan")),
 };
 
+/// The same differentiated.
+pub static FFTCONV_BACKWARD: Implementation = Implementation {
+    name: "torch",
+    idea: "torch.autograd.grad of rfft, a product with the spectrum and irfft in f32, given what the forward pass kept",
+    standing: Standing::Rival,
+    supports: |_, info| only_gpu(info),
+    code: Code::Library(|site| plan(site, c"tilemark_fftconv_backward", c"plan")),
+};
+
 /// The library's function, and the same compiled.
 pub static RMSNORM: Implementation = Implementation {
     name: "torch",
@@ -145,7 +154,7 @@ pub static TWO_CALLS: Implementation = Implementation {
 };
 
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 10] = [
+const MODULES: [(&CStr, &CStr, &str); 11] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -170,6 +179,11 @@ const MODULES: [(&CStr, &CStr, &str); 10] = [
         include_str!("torch/shared_prefix_attention.py"),
     ),
     (c"tilemark_fftconv", c"rivals/torch/fftconv.py", include_str!("torch/fftconv.py")),
+    (
+        c"tilemark_fftconv_backward",
+        c"rivals/torch/fftconv_backward.py",
+        include_str!("torch/fftconv_backward.py"),
+    ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
     (
         c"tilemark_rmsnorm_backward",

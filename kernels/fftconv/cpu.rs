@@ -106,7 +106,7 @@ pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
 }
 
 /// In place, the inverse but for its factor 1/n: elements by reversed bits, then butterflies.
-fn transform(z: &mut [Complex], roots: &[Complex], inverse: bool) {
+pub fn transform(z: &mut [Complex], roots: &[Complex], inverse: bool) {
     let n = z.len();
     for i in 0..n {
         let j = i.reverse_bits() >> (usize::BITS - n.ilog2());

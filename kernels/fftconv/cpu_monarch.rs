@@ -70,20 +70,23 @@ fn pairs(output: &mut [u8], h: usize, line: usize) -> Vec<Pair<'_>> {
 }
 
 /// Complex numbers by parts.
-struct Planes {
-    re: Vec<f32>,
-    im: Vec<f32>,
+pub struct Planes {
+    /// Real parts.
+    pub re: Vec<f32>,
+    /// Imaginary parts.
+    pub im: Vec<f32>,
 }
 
 impl Planes {
-    fn of(numbers: impl Iterator<Item = Complex>) -> Self {
+    /// Of numbers in their order.
+    pub fn of(numbers: impl Iterator<Item = Complex>) -> Self {
         let (re, im) = numbers.map(|[re, im]| (re, im)).unzip();
         Planes { re, im }
     }
 }
 
 /// One stage: its dense transform, and what is multiplied to its results by (k₁, r).
-struct Stage {
+pub struct Stage {
     radix: usize,
     /// Numbers r that one transform leaves.
     rest: usize,
@@ -91,7 +94,8 @@ struct Stage {
     factors: Vec<Complex>,
 }
 
-fn stages(n: usize) -> Vec<Stage> {
+/// The stages of a transform of n points, the outermost first.
+pub fn stages(n: usize) -> Vec<Stage> {
     let mut stages = Vec::new();
     let mut points = n;
     while points > 1 {
@@ -110,7 +114,7 @@ fn stages(n: usize) -> Vec<Stage> {
 }
 
 /// The frequency that the stages leave in each place.
-fn order(n: usize, stages: &[Stage]) -> Vec<usize> {
+pub fn order(n: usize, stages: &[Stage]) -> Vec<usize> {
     let frequency = |mut place: usize| {
         let (mut k, mut weight) = (0, 1);
         for stage in stages {
@@ -136,22 +140,51 @@ impl WithSimd for Convolution<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Convolution { z, stages, spectrum } = self;
-        for stage in stages {
-            for_each_block(z, stage, |re, im, scratch| {
-                stage.transform(re, im, scratch, false);
-                multiply(re, im, &stage.factors, false);
-            });
-        }
+        forward(z, stages);
         let bins = spectrum.re.iter().zip(&spectrum.im);
         for ((re, im), bin) in z.re.iter_mut().zip(&mut z.im).zip(bins) {
             [*re, *im] = product([*re, *im], [*bin.0, *bin.1]);
         }
-        for stage in stages.iter().rev() {
-            for_each_block(z, stage, |re, im, scratch| {
-                multiply(re, im, &stage.factors, true);
-                stage.transform(re, im, scratch, true);
-            });
-        }
+        inverse(z, stages);
+    }
+}
+
+/// A transform in place, to the order of frequencies in which the stages leave them, or back, n-fold.
+pub struct Transform<'a> {
+    /// What is transformed.
+    pub z: &'a mut Planes,
+    /// By these.
+    pub stages: &'a [Stage],
+    /// Back.
+    pub inverse: bool,
+}
+
+impl WithSimd for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        if self.inverse { inverse(self.z, self.stages) } else { forward(self.z, self.stages) }
+    }
+}
+
+#[inline(always)]
+fn forward(z: &mut Planes, stages: &[Stage]) {
+    for stage in stages {
+        for_each_block(z, stage, |re, im, scratch| {
+            stage.transform(re, im, scratch, false);
+            multiply(re, im, &stage.factors, false);
+        });
+    }
+}
+
+#[inline(always)]
+fn inverse(z: &mut Planes, stages: &[Stage]) {
+    for stage in stages.iter().rev() {
+        for_each_block(z, stage, |re, im, scratch| {
+            multiply(re, im, &stage.factors, true);
+            stage.transform(re, im, scratch, true);
+        });
     }
 }
 

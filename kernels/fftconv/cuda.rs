@@ -12,7 +12,10 @@ use tilemark_core::{Bytes, Dtype, Info, Problem};
 /// How a transform is cut up, for device code.
 pub const MONARCH_HEADER: Header =
     Header { name: "fftconv/monarch.h", text: include_str!("monarch.h") };
-const STAGES: Header = Header { name: "fftconv/stages.h", text: include_str!("stages.h") };
+/// The stages of a transform.
+pub const STAGES: Header = Header { name: "fftconv/stages.h", text: include_str!("stages.h") };
+/// The ways of sequences in and out.
+pub const SIGNALS: Header = Header { name: "fftconv/signals.h", text: include_str!("signals.h") };
 
 static ARRANGE: Source = Source {
     path: "fftconv/arrange.cu",
@@ -22,7 +25,7 @@ static ARRANGE: Source = Source {
 static MONARCH: Source = Source {
     path: "fftconv/sm80_monarch.cu",
     text: include_str!("sm80_monarch.cu"),
-    headers: &[MONARCH_HEADER, STAGES, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[MONARCH_HEADER, STAGES, SIGNALS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
 };
 
 /// The longest transform that one block does.
@@ -65,6 +68,7 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
         u: U,
         gates: sizes.gated.then_some([PRE, POST]),
         y: y_index(sizes.gated),
+        adjoint: false,
     };
     Plan {
         scratch: cut.scratch(heads),
@@ -123,6 +127,37 @@ impl Cut {
         32 * if self.radix == 1 { 2 } else { 4 * self.halves }
     }
 
+    /// Transforms that a sequence is.
+    pub fn halves(self) -> u64 {
+        self.halves
+    }
+
+    /// Groups of pairs that a block has at a time.
+    pub fn groups(self, batch: u64) -> u64 {
+        batch.div_ceil(2 * self.pairs)
+    }
+
+    /// Threads of a block that correlates.
+    pub fn correlating_threads(self) -> u64 {
+        32 * 2 * self.radix
+    }
+
+    /// Shared memory of a block that correlates: both signals of a half.
+    pub fn correlating_bytes(self) -> u64 {
+        8 * self.points
+    }
+
+    /// Floats that a head's split of the batch sums, of all halves.
+    pub fn sums(self) -> u64 {
+        let third = self.n / self.halves / 256;
+        let kept = match third {
+            ..8 => 1,
+            8 => 2,
+            _ => 4,
+        };
+        self.halves * 16 * self.radix * kept * 128
+    }
+
     fn table_vectors(self) -> u64 {
         320 + self.points / 2 + (self.halves - 1) * self.n / self.halves / 4
     }
@@ -166,11 +201,13 @@ pub struct Convolution {
     pub gates: Option<[usize; 2]>,
     /// The number of y.
     pub y: usize,
+    /// Whether the filter is conjugated.
+    pub adjoint: bool,
 }
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    let Convolution { cut, dtype, extents, u, gates, y } = *convolution;
+    let Convolution { cut, dtype, extents, u, gates, y, adjoint } = *convolution;
     let [batch, heads, length] = extents;
     let mut arguments = vec![tensor(u)];
     arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
@@ -179,11 +216,12 @@ pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
     let mut constants = constants(cut.n, dtype);
     constants.push(("GATED", i64::from(gates.is_some()).into()));
     constants.push(("ALIGNED", i64::from(length.is_multiple_of(8)).into()));
+    constants.push(("ADJOINT", i64::from(adjoint).into()));
     Launch {
         source: &MONARCH,
         entry: "fftconv_monarch",
         constants,
-        grid: [(heads * batch.div_ceil(2 * cut.pairs)) as u32, 1, 1],
+        grid: [(heads * cut.groups(batch)) as u32, 1, 1],
         block: [cut.threads() as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: (cut.halves * 4 * cut.points) as u32,

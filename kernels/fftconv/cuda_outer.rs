@@ -100,6 +100,7 @@ pub fn plan(problem: &Problem) -> Plan {
         u: tensors.parts[0],
         gates: None,
         y: tensors.parts[1],
+        adjoint: false,
     };
     let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, tensors.inner)];
     launches.extend(spectrum_launches(problem, outer, &tensors));

@@ -9,13 +9,17 @@
 //! Work: some 10·log₂ N operations an element of 4 bytes: bound by memory up to N = 4096 if tensor
 //! cores do it. It must not know devices, clocks or who measures.
 
+mod backward;
 mod cpu;
 mod cpu_monarch;
 mod cuda;
+mod cuda_backward;
 mod cuda_outer;
 mod reference;
 #[cfg(test)]
 mod tests;
+
+pub use backward::FftConvBackward;
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
@@ -152,25 +156,8 @@ impl Family for FftConv {
         }
     }
 
-    /// A kernel in 16 bits rounds what it has between its stages, up to eight times, each by an
-    /// error of 0.41 units' deviation: 1.2 together, of which the reference's own error, doubled,
-    /// covers 0.8. Errors of so many roundings are normal, and the largest of millions is five
-    /// deviations. y has deviation √(2 L/N) times that of its factors.
     fn tolerance(&self, problem: &Problem, _output: usize) -> Tolerance {
-        let Sizes { b, h, n, l, gated } = Sizes::of(problem);
-        let unit = unit_roundoff(problem.dtype);
-        let input = deviation(problem.distribution);
-        let factors = input.powi(if gated { 4 } else { 2 });
-        let element = (2.0 * l as f64 / n as f64).sqrt() * factors;
-        let (relative, largest) = match problem.dtype {
-            Dtype::F32 => (4.0 * unit, 32.0 * unit),
-            _ => (0.67 * unit, 6.0 * unit),
-        };
-        Tolerance {
-            factor: 2.0,
-            floor_relative: relative * cancellation((b * h * l) as u64),
-            floor_absolute: largest * element,
-        }
+        convolved_tolerance(problem)
     }
 
     fn truth(&self, query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
@@ -179,5 +166,27 @@ impl Family for FftConv {
 
     fn implementations(&self) -> &'static [Implementation] {
         &IMPLEMENTATIONS
+    }
+}
+
+/// How exact sequences must be that were convolved once, in either pass.
+///
+/// A kernel in 16 bits rounds what it has between its stages, up to twelve times, each by an error
+/// of 0.41 units' deviation: 1.4 together, of which the reference's own error, doubled, covers 0.8.
+/// Errors of so many roundings are normal, and the largest of millions is five deviations. A
+/// sequence has deviation √(2 L/N) times that of its factors.
+fn convolved_tolerance(problem: &Problem) -> Tolerance {
+    let Sizes { b, h, n, l, gated } = Sizes::of(problem);
+    let unit = unit_roundoff(problem.dtype);
+    let factors = deviation(problem.distribution).powi(if gated { 4 } else { 2 });
+    let element = (2.0 * l as f64 / n as f64).sqrt() * factors;
+    let (relative, largest) = match problem.dtype {
+        Dtype::F32 => (4.0 * unit, 32.0 * unit),
+        _ => (0.67 * unit, 6.0 * unit),
+    };
+    Tolerance {
+        factor: 2.0,
+        floor_relative: relative * cancellation((b * h * l) as u64),
+        floor_absolute: largest * element,
     }
 }

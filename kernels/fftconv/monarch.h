@@ -71,6 +71,9 @@ constexpr int TABLES = HALF_TABLE + (HALVES - 1) * M / 4;
 
 constexpr int SPECTRUM = HALVES * POINTS / 4;            // vectors of a head: by halves, k1, k3 / 16, rows (2), lanes
 
+// Sums of products of a half's bins: columns of a fragment that a lane keeps when side by side pairs are added up, and floats of all.
+constexpr int KEPT = N3 < 8 ? 1 : N3 == 8 ? 2 : 4, SUMS = 16 * RADIX * KEPT * 128;
+
 // Of an outer stage.
 constexpr int PARTS = OUTER / 2 + 1, TILES = OUTER / 16, WHOLE = OUTER * N;
 constexpr int MATRIX = TILES * TILES * 32;               // vectors of its matrix as left operands: by rows / 16, columns / 16, lanes

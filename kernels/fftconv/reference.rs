@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use tilemark_core::family::{Arithmetic, Operand, Query};
 
 /// A complex number: real and imaginary part.
-type Complex = [f64; 2];
+pub type Complex = [f64; 2];
 
 /// Rows of y: the sequence of one head of one item each.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
@@ -58,7 +58,7 @@ fn output(query: &Query<'_>, sizes: Sizes, index: usize, sum: f64, arithmetic: A
 }
 
 /// Bin k of all N of a head's filter: the upper half mirrors the lower one.
-fn bin(spectrum: &Operand, sizes: Sizes, head: usize, k: usize) -> Complex {
+pub fn bin(spectrum: &Operand, sizes: Sizes, head: usize, k: usize) -> Complex {
     let stored = k.min(sizes.n - k);
     let at = |part| spectrum.at((head * sizes.bins() + stored) * 2 + part);
     match stored {
@@ -69,13 +69,13 @@ fn bin(spectrum: &Operand, sizes: Sizes, head: usize, k: usize) -> Complex {
 }
 
 /// exp(−2πi·k/n) for k below n/2.
-fn roots(n: usize) -> Vec<Complex> {
+pub fn roots(n: usize) -> Vec<Complex> {
     let angle = |k: usize| -TAU * k as f64 / n as f64;
     (0..n / 2).map(|k| [angle(k).cos(), angle(k).sin()]).collect()
 }
 
 /// The transform, or its inverse but for the factor 1/n. `roots` are those of n·stride points.
-fn transform(
+pub fn transform(
     z: &[Complex],
     roots: &[Complex],
     stride: usize,
@@ -103,7 +103,7 @@ fn transform(
     sums
 }
 
-fn product(a: Complex, b: Complex, arithmetic: Arithmetic) -> Complex {
+pub fn product(a: Complex, b: Complex, arithmetic: Arithmetic) -> Complex {
     [
         arithmetic.accumulated(a[0] * b[0] - a[1] * b[1]),
         arithmetic.accumulated(a[0] * b[1] + a[1] * b[0]),

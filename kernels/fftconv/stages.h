@@ -3,8 +3,14 @@
 //
 // A product contracts the columns of a thread's results: as left operand they keep their rows, as right operand they are
 // transposed. So two stages go from registers to registers, and f32 is rounded only where it becomes an operand again.
+//
+// Macros (default): those of monarch.h, ADJOINT (0: with the filter; 1: with its conjugate, which takes gradients back).
 #pragma once
 #include "fftconv/monarch.h"
+
+#ifndef ADJOINT
+#define ADJOINT 0
+#endif
 
 struct alignas(8) Unit { u32 word[2]; };
 
@@ -186,37 +192,51 @@ template <bool INVERSE> DEVICE void butterfly(Tile (&d)[RADIX], int half) {
 // Rows that a warp works on at once: with few tiles a row, one would wait for its own results.
 constexpr int ROWS = RADIX == 1 ? 2 : 1;
 
-// Stage 3, the product with the spectrum, and the inverse of stage 3 times the conjugate factors of stage 2: in place, for all k2 of
-// ROWS k1 from a multiple of it on. `bins` and `factors` are the rows' vectors of their tables.
-DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* factors, const Vector16* tables) {
-    u32 lane = own_lane(), here = place(k1, lane / 4, lane % 4 * (RADIX == 4 ? 2 : 1));
-    factors += lane;
-    Vector16 own_bins[ROWS * RADIX * 2];                 // asked for first, as they come from afar
+// A stage's factors across tiles.
+DEVICE void load_third(Vector16 (&third)[RADIX], const Vector16* tables, u32 lane) {
 #pragma unroll
-    for (int i = 0; i < ROWS * RADIX * 2; i++) own_bins[i] = bins[i * 32 + lane];
+    for (int p = 1; p < RADIX; p++) third[p] = tables[THIRD_TABLE + (p - 1) * 32 + lane];
+}
+
+// Stage 3 for all k2 of ROWS k1 from a multiple of it on; `here` is the lane's place in the first of them.
+DEVICE void transform_rows(const u8* planes, u32 here, const Dft& f, const Vector16 (&third)[RADIX], Tile (&d)[ROWS][RADIX]) {
     Operand a[ROWS][RADIX];
 #pragma unroll
     for (int i = 0; i < 2 * ROWS; i++) {
         read_row(planes, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::re);
         read_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::im);
     }
-    Tile d[ROWS][RADIX];
-    Vector16 third[RADIX];
 #pragma unroll
     for (int i = 0; i < ROWS * RADIX; i++) {
         int p = i % RADIX;
         Tile& tile = d[i / RADIX][p];
         tile = transform_columns<false>(a[i / RADIX][p], f);
-        if (p == 0) continue;
-        third[p] = tables[THIRD_TABLE + (p - 1) * 32 + lane];
-        for (int row = 0; row < 2; row++) tile.multiply_row<false>(row, third[p]);
+        for (int row = 0; row < 2; row++)
+            if (p > 0) tile.multiply_row<false>(row, third[p]);
     }
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int half = RADIX / 2; half > 0; half /= 2) butterfly<false>(d[i], half);
+}
+
+DEVICE u32 place_of_rows(u32 k1, u32 lane) { return place(k1, lane / 4, lane % 4 * (RADIX == 4 ? 2 : 1)); }
+
+// Stage 3, the product with the spectrum, and the inverse of stage 3 times the conjugate factors of stage 2: in place, for ROWS k1.
+// `bins` and `factors` are the rows' vectors of their tables.
+DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* factors, const Vector16* tables) {
+    u32 lane = own_lane(), here = place_of_rows(k1, lane);
+    factors += lane;
+    Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];   // asked for first, as they come from afar
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX * 2; i++) own_bins[i] = bins[i * 32 + lane];
+    load_third(third, tables, lane);
+    Tile d[ROWS][RADIX];
+    transform_rows(planes, here, f, third, d);
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
 #pragma unroll
-        for (int half = RADIX / 2; half > 0; half /= 2) butterfly<false>(d[i], half);
-#pragma unroll
-        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<false>(p % 2, own_bins[i * 2 * RADIX + p]);
+        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<ADJOINT>(p % 2, own_bins[i * 2 * RADIX + p]);
 #pragma unroll
         for (int half = 1; half < RADIX; half *= 2) butterfly<true>(d[i], half);
     }

@@ -1,0 +1,128 @@
+//! Properties of the gradients that hold for every implementation, and of their truth.
+
+use super::super::{FftConv, cuda_backward};
+use super::FftConvBackward;
+use crate::testing::{Trial, check_agrees, device, problem};
+use crate::tests::on_host;
+use tilemark_core::device::Vendor;
+use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::Step;
+use tilemark_core::{Bytes, Dtype, Family, Flops};
+
+const CROOKED: [&str; 6] = [
+    "b=1,h=1,n=256,l=1",
+    "b=3,h=2,n=256,gated=true",
+    "b=2,h=3,n=512,l=257,gated=true",
+    "b=5,h=1,n=1024",
+    "b=1,h=1,n=4096,l=2048",
+    "b=3,h=1,n=2048,l=1023",
+];
+
+#[test]
+fn every_implementation_agrees_with_the_truth() {
+    for implementation in on_host(&FftConvBackward) {
+        check_agrees(&FftConvBackward, implementation, &CROOKED);
+    }
+}
+
+/// Places of u, K, pre and post among the inputs here; those of their gradients among the outputs.
+const VARIABLES: [(usize, usize); 4] = [(0, 0), (1, 1), (3, 2), (4, 3)];
+
+#[test]
+fn the_truth_is_the_derivative_of_the_forward_pass() {
+    let shape = "b=3,h=2,n=256,l=190,gated=true";
+    let backward = Trial::new(&FftConvBackward, shape, Dtype::F32);
+    let forward = Trial::new(&FftConv, shape, Dtype::F32);
+    let truth = backward.truth(Arithmetic::Exact);
+    let inputs = backward.inputs();
+    for (variable, (input, output)) in VARIABLES.into_iter().enumerate() {
+        let last = inputs[input].len() - 1;
+        for element in [0, 1, 100, 101, 257, last - 1, last] {
+            // y is linear in each of its factors: a derivative is what a lone one makes.
+            let mut given: Vec<Vec<f32>> =
+                VARIABLES.map(|(input, _)| inputs[input].clone()).to_vec();
+            given[variable].fill(0.0);
+            given[variable][element] = 1.0;
+            let y = forward.run(on_host(&FftConv).next().expect("a rung"), &given);
+            let expected: f64 = y[0].iter().zip(&inputs[2]).map(|(y, dy)| f64::from(y * dy)).sum();
+            let found = truth[output][element];
+            let error = (found - expected).abs();
+            assert!(error < 1e-4, "variable {variable}, {element}: {found} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn items_of_a_pair_give_what_they_give_alone() {
+    let trial = Trial::new(&FftConvBackward, "b=2,h=1,n=256", Dtype::F32);
+    let inputs = trial.inputs();
+    let mut silent = inputs.clone();
+    silent[0][256..].fill(0.0);
+    silent[2][..256].fill(0.0);
+    for implementation in on_host(&FftConvBackward) {
+        let dk = &trial.run(implementation, &silent)[1];
+        // Neither item has both of u and dy.
+        let worst = dk.iter().fold(0.0, |worst: f32, value| worst.max(value.abs()));
+        assert!(worst < 1e-5, "`{}`: {worst}", implementation.name);
+    }
+}
+
+#[test]
+fn a_head_s_pairs_are_split_until_blocks_fill_a_device() {
+    let plan = |shape: &str| {
+        let problem = problem(&FftConvBackward, shape, Dtype::Bf16);
+        let plan = cuda_backward::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        let grids: Vec<(&str, u32)> = plan
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Launch(launch) => Some((launch.entry, launch.grid[0])),
+                Step::Fill { .. } => None,
+            })
+            .collect();
+        (grids, plan.scratch[3])
+    };
+    let (grids, sums) = plan("b=64,h=768,n=4096");
+    let expected = [
+        ("fftconv_arrange", 32 + 768),
+        ("fftconv_monarch", 32 * 768),
+        ("fftconv_correlate", 3 * 768),
+        ("fftconv_gradient", 9 * 768),
+    ];
+    assert_eq!((grids.as_slice(), sums), (expected.as_slice(), Bytes(3 * 768 * 4096 * 8)));
+    // One pair a head, in two halves; three convolutions with gates.
+    let (grids, sums) = plan("b=2,h=3,n=32768,gated=true");
+    assert_eq!((grids.len(), grids[4]), (6, ("fftconv_correlate", 6)));
+    assert_eq!(sums, Bytes(3 * 32768 * 8));
+}
+
+#[test]
+fn only_what_a_block_holds_is_differentiated_on_a_device() {
+    let refusal = |n: u64, arch| {
+        let problem = problem(&FftConvBackward, &format!("b=1,h=1,n={n}"), Dtype::F16);
+        cuda_backward::any_since_sm90(&problem, &device(Vendor::Nvidia, arch)).err()
+    };
+    assert_eq!(refusal(32768, "sm_90a"), None);
+    assert!(refusal(65536, "sm_90a").is_some_and(|why| why.contains("not 65536")));
+    assert!(refusal(256, "sm_80").is_some_and(|why| why.contains("sm_90")));
+}
+
+#[test]
+fn work_counts_three_transforms_and_each_tensor_once() {
+    let work = |shape: &str| {
+        let work = FftConvBackward.work(&problem(&FftConvBackward, shape, Dtype::Bf16));
+        (work.convention, work.executed, work.least_bytes)
+    };
+    let (rows, spectra) = (15, 5 * 258 * 4);
+    let flops = |transforms: u64| rows * 256 * (5 * transforms * 8 + 14);
+    let sequence = rows * 100 * 2;
+    assert_eq!(
+        work("b=3,h=5,n=256,l=100"),
+        (Flops(flops(3)), Flops(flops(3) / 2), Bytes(3 * sequence + 2 * spectra))
+    );
+    let gates = 5 * rows * 100;
+    assert_eq!(
+        work("b=3,h=5,n=256,l=100,gated=true"),
+        (Flops(flops(4) + gates), Flops(flops(4) / 2 + gates), Bytes(7 * sequence + 2 * spectra))
+    );
+}

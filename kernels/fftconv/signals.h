@@ -1,0 +1,215 @@
+// The ways of sequences between memory and planes in shared memory, and the stages that every kernel there has in common.
+// Knows what lies where and which elements are there, and nothing of spectra or of what comes between the two ways.
+//
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8). Who includes it says how many THREADS a
+// block has before.
+#pragma once
+#include "fftconv/stages.h"
+
+#ifndef GATED
+#define GATED 0
+#endif
+#ifndef ALIGNED
+#define ALIGNED 1
+#endif
+
+constexpr int RUN = N3 < 4 ? N3 : 4;                     // consecutive elements that lie together in a plane
+
+// The sequences of a block, all of one head, as one thread sees them: from its own first element on. Its others lie items, `stride`
+// elements each, and elements beyond that; `items` and `length` are left of them.
+struct Signals {
+    const ELEMENT *u, *pre, *post;
+    ELEMENT* y;
+    long long stride;
+    int items, length;
+};
+
+// Eight elements; beyond either end they are 0.
+DEVICE Vector16 load_eight(const ELEMENT* from, const Signals& s, int item, int at) {
+    Vector16 v = {};
+    const ELEMENT* of_item = from + item * s.stride;
+    if (item >= s.items) return v;
+    if constexpr (ALIGNED) {
+        if (at < s.length) v = ld_global_nc(of_item + at);
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            if (at + i < s.length) v.word[i / 2] |= u32(of_item[at + i].bits) << (i % 2 * 16);
+    }
+    return v;
+}
+
+DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
+    float a[8], b[8];
+    unpack<ELEMENT>(v, a);
+    unpack<ELEMENT>(gate, b);
+#pragma unroll
+    for (int i = 0; i < 8; i++) a[i] *= b[i];
+    return pack<ELEMENT>(a);
+}
+
+DEVICE Vector16 load_input(const Signals& s, int item, int at) {
+    Vector16 v = load_eight(s.u, s, item, at);
+    return GATED ? gated(v, load_eight(s.pre, s, item, at)) : v;
+}
+
+// The gate of what will be stored there; asked for well ahead.
+DEVICE Vector16 load_gate(const Signals& s, int item, int at) { return GATED ? load_eight(s.post, s, item, at) : Vector16{}; }
+
+DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
+    if (GATED) v = gated(v, gate);
+    if (item >= s.items) return;
+    ELEMENT* of_item = s.y + item * s.stride;
+    if constexpr (ALIGNED) {
+        if (at < s.length) st_global_cs(of_item + at, v);
+    } else {
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            if (at + i < s.length) of_item[at + i].bits = u16(v.word[i / 2] >> (i % 2 * 16));
+    }
+}
+
+// Where in the planes element e of all M-point sequences lies: linear over GF(2), as `place` is.
+DEVICE constexpr u32 offset_of(u32 e) {
+    u32 item = e / M, t = e % M, slot = item / 2 * N3 + t % N3;
+    return (item % 2 * PLANE) ^ (place(t / N3 / 16, t / N3 % 16, slot / 4) * 8) ^ (slot % 4 * 2);
+}
+
+DEVICE void scatter(u8* planes, u32 offset, Vector16 v) {
+#pragma unroll
+    for (int i = 0; i < 8; i += RUN) {
+        u8* to = planes + (offset ^ offset_of(i));
+        if (RUN == 4) *reinterpret_cast<Unit*>(to) = {v.word[i / 2], v.word[i / 2 + 1 & 3]};
+        else if (RUN == 2) *reinterpret_cast<u32*>(to) = v.word[i / 2];
+        else *reinterpret_cast<u16*>(to) = u16(v.word[i / 2] >> (i % 2 * 16));
+    }
+}
+
+DEVICE Vector16 gather(const u8* planes, u32 offset) {
+    Vector16 v = {};
+#pragma unroll
+    for (int i = 0; i < 8; i += RUN) {
+        const u8* from = planes + (offset ^ offset_of(i));
+        if (RUN == 4) {
+            Unit unit = *reinterpret_cast<const Unit*>(from);
+            v.word[i / 2] = unit.word[0], v.word[i / 2 + 1 & 3] = unit.word[1];
+        } else if (RUN == 2) v.word[i / 2] = *reinterpret_cast<const u32*>(from);
+        else v.word[i / 2] |= u32(*reinterpret_cast<const u16*>(from)) << (i % 2 * 16);
+    }
+    return v;
+}
+
+// Sequences of whole length: a thread copies vectors whose numbers differ by THREADS. Eight loads are under way at a time.
+constexpr int COPIES = HALVES == 1 ? 2 * PAIRS * M / 8 / THREADS : 8, STEP = 8 * THREADS;
+
+DEVICE void bring_in(u8* planes, const Signals& s) {
+    u32 offset = offset_of(threadIdx.x * 8);
+#pragma unroll
+    for (int copied = 0; copied < COPIES; copied += 8) {
+        Vector16 v[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = load_input(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+#pragma unroll
+        for (int i = 0; i < 8; i++) scatter(planes, offset ^ offset_of((copied + i) * STEP), v[i]);
+    }
+}
+
+DEVICE void take_out(const u8* planes, const Signals& s) {
+    u32 offset = offset_of(forgotten(threadIdx.x) * 8);
+#pragma unroll
+    for (int copied = 0; copied < COPIES; copied += 8) {
+        Vector16 gates[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            u32 first = (copied + i) * STEP;
+            store_output(s, first / M, first % M, gather(planes, offset ^ offset_of(first)), gates[i]);
+        }
+    }
+}
+
+// Sequences in halves: their sum, and their difference times w_N^t, are transformed; the reverse at the end.
+
+template <class F> DEVICE void for_each_root(const Vector16* tables, u32 t, F apply) {
+#pragma unroll
+    for (int i = 0; i < 8; i += 4) {
+        Vector16 roots = tables[HALF_TABLE + t / 4 + i / 4];
+        for (int j = 0; j < 4; j++) apply(i + j, halves(roots.word[j]));
+    }
+}
+
+DEVICE void bring_in_halves(u8* planes, const Signals& s, const Vector16* tables) {
+    u32 own = threadIdx.x * 8, offset = offset_of(own);
+#pragma unroll
+    for (int step = 0; step < M; step += STEP) {
+        float low[2][8], high[2][8];
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            unpack<ELEMENT>(load_input(s, i, step), low[i]);
+            unpack<ELEMENT>(load_input(s, i, step + M), high[i]);
+        }
+        for_each_root(tables, own + step, [&](int i, Complex w) {
+            Complex difference = times({low[0][i] - high[0][i], low[1][i] - high[1][i]}, w);
+            low[0][i] += high[0][i], low[1][i] += high[1][i];
+            high[0][i] = difference.re, high[1][i] = difference.im;
+        });
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            scatter(planes, offset ^ offset_of(step) ^ i * PLANE, pack<ELEMENT>(low[i]));
+            scatter(planes + 2 * PLANE, offset ^ offset_of(step) ^ i * PLANE, pack<ELEMENT>(high[i]));
+        }
+    }
+}
+
+DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* tables) {
+    u32 own = forgotten(threadIdx.x) * 8, offset = offset_of(own);
+#pragma unroll
+    for (int step = 0; step < M; step += STEP) {
+        float low[2][8], high[2][8];
+        Vector16 gates[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) gates[i] = load_gate(s, i / 2, step + i % 2 * M);
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            unpack<ELEMENT>(gather(planes, offset ^ offset_of(step) ^ i * PLANE), low[i]);
+            unpack<ELEMENT>(gather(planes + 2 * PLANE, offset ^ offset_of(step) ^ i * PLANE), high[i]);
+        }
+        for_each_root(tables, own + step, [&](int i, Complex w) {
+            Complex odd = times({high[0][i], high[1][i]}, conj(w));
+            high[0][i] = low[0][i] - odd.re, high[1][i] = low[1][i] - odd.im;
+            low[0][i] += odd.re, low[1][i] += odd.im;
+        });
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+            store_output(s, i, step, pack<ELEMENT>(low[i]), gates[2 * i]);
+            store_output(s, i, step + M, pack<ELEMENT>(high[i]), gates[2 * i + 1]);
+        }
+    }
+}
+
+// Stages 1 and 2 of so many sets of two planes, or their inverses times a scale.
+template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const Vector16* tables, float scale) {
+    Dft f = load_dft(tables, DFT_TABLE);
+    Complex first[2][4];
+#pragma unroll
+    for (int row = 0; row < 2; row++) {
+        Vector16 pairs = tables[FIRST_TABLE + row * 32 + own_lane()];
+        for (int c = 0; c < 4; c++) {
+            Complex w = halves(pairs.word[c]);
+            first[row][c] = {w.re * scale, w.im * scale};
+        }
+    }
+#pragma unroll 1
+    for (u32 strip = forgotten(threadIdx.x) / 32; strip < SETS * UNITS; strip += THREADS / 32)
+        transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
+}
+
+// Those of this thread, of batch items from `first` on. The ways in and out each ask anew, lest addresses stay in registers through all
+// stages.
+DEVICE Signals own_signals(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int first, int head, int batch, int heads, int length) {
+    u32 element = forgotten(threadIdx.x) * 8;
+    int item = first + element / M, at = element % M;
+    long long stride = (long long)heads * length, start = item * stride + (long long)head * length + at;
+    return {settled(u + start), settled(pre + start), settled(post + start), settled(y + start), stride, batch - item, length - at};
+}
