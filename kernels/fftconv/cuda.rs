@@ -69,9 +69,10 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
         gates: sizes.gated.then_some([PRE, POST]),
         y: y_index(sizes.gated),
         adjoint: false,
+        scaled_rows: false,
     };
     Plan {
-        scratch: cut.scratch(heads),
+        scratch: cut.scratch(heads, 1),
         steps: vec![
             Step::Launch(arrange(cut, problem.dtype, heads, scratch)),
             Step::Launch(convolve(&convolution, scratch)),
@@ -117,10 +118,10 @@ impl Cut {
         Cut { n, halves, pairs: slots / third, radix: slots / 16, points: 256 * slots }
     }
 
-    /// Sizes of [`Scratch`] for so many spectra.
-    pub fn scratch(self, heads: u64) -> Vec<Bytes> {
+    /// Sizes of [`Scratch`] for so many spectra, and scales of each.
+    pub fn scratch(self, heads: u64, scales: u64) -> Vec<Bytes> {
         let spectra = heads * self.spectrum_vectors();
-        vec![Bytes(16 * self.table_vectors()), Bytes(16 * spectra), Bytes(4 * heads)]
+        vec![Bytes(16 * self.table_vectors()), Bytes(16 * spectra), Bytes(4 * heads * scales)]
     }
 
     fn threads(self) -> u64 {
@@ -203,11 +204,13 @@ pub struct Convolution {
     pub y: usize,
     /// Whether the filter is conjugated.
     pub adjoint: bool,
+    /// Whether each row of a spectrum has a scale of its own.
+    pub scaled_rows: bool,
 }
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    let Convolution { cut, dtype, extents, u, gates, y, adjoint } = *convolution;
+    let Convolution { cut, dtype, extents, u, gates, y, adjoint, scaled_rows } = *convolution;
     let [batch, heads, length] = extents;
     let mut arguments = vec![tensor(u)];
     arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
@@ -217,6 +220,7 @@ pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
     constants.push(("GATED", i64::from(gates.is_some()).into()));
     constants.push(("ALIGNED", i64::from(length.is_multiple_of(8)).into()));
     constants.push(("ADJOINT", i64::from(adjoint).into()));
+    constants.push(("SCALED_ROWS", i64::from(scaled_rows).into()));
     Launch {
         source: &MONARCH,
         entry: "fftconv_monarch",

@@ -60,7 +60,8 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
         let extents = [b, h, l].map(|size| size as u64);
         let gates = gated.then_some(gates);
         let dtype = problem.dtype;
-        convolve(&Convolution { cut, dtype, extents, u, gates, y, adjoint }, scratch)
+        let scaled_rows = false;
+        convolve(&Convolution { cut, dtype, extents, u, gates, y, adjoint, scaled_rows }, scratch)
     };
     let mut launches = vec![
         arrange(cut, problem.dtype, heads, scratch),
@@ -70,7 +71,7 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
         launches.push(convolution(DY, [post, U], places.dpre, true));
         launches.push(convolution(U, [pre, DY], places.dpost, false));
     }
-    let mut bytes = cut.scratch(heads);
+    let mut bytes = cut.scratch(heads, 1);
     bytes.push(Bytes(4 * heads * splits(problem) * cut.sums()));
     let mut steps: Vec<Step> = launches.into_iter().map(Step::Launch).collect();
     steps.push(Step::Fill { tensor: sums, byte: 0 });

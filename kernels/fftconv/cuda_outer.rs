@@ -31,9 +31,6 @@ const THREADS: u64 = 64;
 /// Threads of a block that arranges spectra.
 const SPECTRUM_THREADS: u64 = 256;
 
-/// Parts of a filter among which its largest bin is sought.
-const CHUNKS: u64 = 32;
-
 /// How a transform is cut up into an outer stage and parts.
 #[derive(Clone, Copy)]
 pub struct Outer {
@@ -59,11 +56,20 @@ impl Outer {
         self.points / 2 + 1
     }
 
+    /// Rows of a part's spectrum, each with a scale of its own.
+    fn rows(self) -> u64 {
+        16 * Cut::of(self.inner()).halves()
+    }
+
     /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
     pub fn grids(self, batch: u64, heads: u64) -> [u64; 3] {
-        let (groups, rows) = (self.parts().div_ceil(8), 16 * self.inner().div_ceil(16384));
+        let groups = self.parts().div_ceil(8);
         let sequences = batch * heads;
-        [sequences * self.inner() / (2 * THREADS), sequences * self.parts(), heads * groups * rows]
+        [
+            sequences * self.inner() / (2 * THREADS),
+            sequences * self.parts(),
+            heads * groups * self.rows(),
+        ]
     }
 }
 
@@ -71,15 +77,14 @@ impl Outer {
 struct Tensors {
     inner: Scratch,
     matrices: usize,
-    largest: usize,
     /// What the outer stage leaves, and what its inverse finds.
     parts: [usize; 2],
 }
 
 impl Tensors {
     fn after(last: usize) -> Self {
-        let [matrices, largest, first, second] = [4, 5, 6, 7].map(|number| last + number);
-        Tensors { inner: Scratch::after(last), matrices, largest, parts: [first, second] }
+        let [matrices, first, second] = [4, 5, 6].map(|number| last + number);
+        Tensors { inner: Scratch::after(last), matrices, parts: [first, second] }
     }
 }
 
@@ -90,9 +95,9 @@ pub fn plan(problem: &Problem) -> Plan {
     let outer = Outer::of(sizes.n as u64);
     let (cut, spectra) = (Cut::of(outer.inner()), h * outer.parts());
     let tensors = Tensors::after(y_index(sizes.gated));
-    let mut scratch = cut.scratch(spectra);
+    let mut scratch = cut.scratch(spectra, outer.rows());
     let parts = Bytes(4 * b * spectra * outer.inner());
-    scratch.extend([Bytes(4 * outer.points * outer.points), Bytes(4 * h * CHUNKS), parts, parts]);
+    scratch.extend([Bytes(4 * outer.points * outer.points), parts, parts]);
     let convolution = Convolution {
         cut,
         dtype: problem.dtype,
@@ -101,6 +106,7 @@ pub fn plan(problem: &Problem) -> Plan {
         gates: None,
         y: tensors.parts[1],
         adjoint: false,
+        scaled_rows: true,
     };
     let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, tensors.inner)];
     launches.extend(spectrum_launches(problem, outer, &tensors));
@@ -110,8 +116,8 @@ pub fn plan(problem: &Problem) -> Plan {
     Plan { scratch, steps: launches.into_iter().map(Step::Launch).collect() }
 }
 
-/// Matrices of the stage, the largest bins of filters, and the spectra of parts in order.
-fn spectrum_launches(problem: &Problem, outer: Outer, tensors: &Tensors) -> [Launch; 3] {
+/// Matrices of the stage, and the spectra of parts in order.
+fn spectrum_launches(problem: &Problem, outer: Outer, tensors: &Tensors) -> [Launch; 2] {
     let heads = problem.shape.integer("h");
     let [_, _, rows] = outer.grids(1, heads);
     let Scratch { spectra, scales, .. } = tensors.inner;
@@ -125,10 +131,9 @@ fn spectrum_launches(problem: &Problem, outer: Outer, tensors: &Tensors) -> [Lau
         dynamic_shared_bytes: 0,
         arguments: arguments.iter().map(|number| tensor(*number)).collect(),
     };
-    let arranged = [SPECTRUM, tensors.largest, spectra, scales];
+    let arranged = [SPECTRUM, spectra, scales];
     [
         launch("fftconv_outer_matrices", outer.points / 16, &[tensors.matrices]),
-        launch("fftconv_outer_largest", heads * CHUNKS, &[SPECTRUM, tensors.largest]),
         launch("fftconv_outer_arrange", rows, &arranged),
     ]
 }

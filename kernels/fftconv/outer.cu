@@ -5,7 +5,8 @@
 // k0 < OUTER / 2 in turns of eight; those of 0 and OUTER / 2 are real, and the latter stands for the former's imaginary part. A warp has
 // 64 columns r and keeps all rows of them as operands: lane / 4 is a vector of eight neighbours, of which product j takes number j, so
 // that its results are vectors again, and a factor's real and imaginary parts are the same thread's.
-// Work: 2 OUTER flops an element over 4 bytes: bound by memory.
+// Work: 2 OUTER flops an element over 4 bytes: bound by memory. Spills: 52 bytes a thread at 128 rows on the way back, wherever barriers
+// or the part of OUTER / 2 stand.
 //
 // Launch, of both. block (THREADS), grid (batch * heads * N / (2 THREADS)). Arguments: u, pre (parts, post) (batch, heads, length) and
 // pre (post) NULL without gates; parts (batch, 2, heads, PARTS, N) in 16 bits, real and imaginary planes; matrices (2 MATRIX vectors).
@@ -168,8 +169,6 @@ void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts
         }
 #pragma unroll
         for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = cvt_rn_x2<ELEMENT>(re[j], im[j]);
-        // No more loads are under way at a time than registers hold.
-        if (i % 8 == 7) __syncwarp();
     }
     y += place.sequence * length, post += place.sequence * length;
 #pragma unroll 1

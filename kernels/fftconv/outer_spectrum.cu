@@ -1,16 +1,17 @@
 // What the outer stage and the convolution of its parts read beside their signals: its matrices, and the parts' spectra in the order
 // of fragments. arrange.cu makes the tables of the parts' transforms.
 //
-// Mapping: part k0 has bins k0 + OUTER k' of a filter, the upper half of which is the mirror image of the lower one. A first kernel finds
-// the largest part of a filter by chunks; blocks of the second take a row of eight parts: they read eight neighbouring bins at a time,
-// turn them about in shared memory, and write runs of a kilobyte. Work: N/2 complex f32 read twice and written once as pairs of fp16.
+// Mapping: part k0 has bins k0 + OUTER k' of a filter, the upper half of which is the mirror image of the lower one. A block takes a row,
+// the bins of one k1, of eight parts: it reads eight neighbouring bins at a time and keeps them until the largest of each part is known,
+// turns them about in shared memory, and writes runs of a kilobyte. A row has a scale of its own, so that nobody reads a filter twice.
+// Work: N/2 complex f32 read and as many pairs of fp16 written a head: bound by memory.
 //
-// Launch. block (THREADS); grids (TILES), (heads * CHUNKS) and (heads * GROUPS * ROWS). Arguments: matrices (2 MATRIX vectors), spectrum
-// (heads, WHOLE/2 + 1, 2) f32, largest (heads, CHUNKS) f32, arranged (heads, PARTS, SPECTRUM vectors), scales (heads, PARTS) f32.
+// Launch. block (THREADS); grids (TILES) and (heads * GROUPS * ROWS). Arguments: matrices (2 MATRIX vectors), spectrum (heads,
+// WHOLE/2 + 1, 2) f32, arranged (heads, PARTS, SPECTRUM vectors), scales (heads, PARTS, ROWS) f32.
 // Macros (default): those of monarch.h.
 #include "fftconv/monarch.h"
 
-constexpr int THREADS = 256, CHUNKS = 32;
+constexpr int THREADS = 256, WARPS = THREADS / 32;
 constexpr int BINS = WHOLE / 2 + 1;                      // stored, of a filter
 constexpr int GROUP = 8, GROUPS = (PARTS + GROUP - 1) / GROUP, ROWS = 16 * HALVES, ROW = 256 * RADIX;
 
@@ -34,27 +35,6 @@ void fftconv_outer_matrices(u32* matrices) {
     }
 }
 
-extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_outer_largest(const Complex* spectrum, float* largest) {
-    constexpr int STEP = CHUNKS * THREADS;
-    __shared__ float largest_of_warp[THREADS / 32];
-    int head = blockIdx.x / CHUNKS;
-    spectrum += (long long)head * BINS;
-    float found = 0;
-#pragma unroll 4
-    for (int k = blockIdx.x % CHUNKS * THREADS + threadIdx.x; k < BINS; k += STEP) {
-        Complex z = spectrum[k];
-        // The first bin and the middle one are real whatever is stored.
-        found = fmaxf(found, fmaxf(fabsf(z.re), k % (WHOLE / 2) == 0 ? 0 : fabsf(z.im)));
-    }
-#pragma unroll
-    for (int offset = 16; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
-    if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = found;
-    __syncthreads();
-    for (int i = 0; i < THREADS / 32; i++) found = fmaxf(found, largest_of_warp[i]);
-    if (threadIdx.x == 0) largest[blockIdx.x] = found;
-}
-
 // Bin k of all of a filter.
 DEVICE Complex bin(const Complex* spectrum, int k) {
     Complex z = spectrum[k > WHOLE / 2 ? WHOLE - k : k];
@@ -64,24 +44,45 @@ DEVICE Complex bin(const Complex* spectrum, int k) {
 // Where bins of a row lie in shared memory, by parts: one word in 16 is left out, that columns go to different banks.
 DEVICE constexpr int shared_place(int part, int k2, int k3) { return part * (ROW + ROW / 16 + 1) + k3 * 17 + k2; }
 
+// The exponent of the largest of what threads of the same part have found; parts go by threads.
+DEVICE int exponent_of_part(float found) {
+    __shared__ float largest_of_warp[WARPS][GROUP];
+#pragma unroll
+    for (int offset = 16; offset >= GROUP; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
+    if (threadIdx.x % 32 < GROUP) largest_of_warp[threadIdx.x / 32][threadIdx.x % GROUP] = found;
+    __syncthreads();
+    for (int i = 0; i < WARPS; i++) found = fmaxf(found, largest_of_warp[i][threadIdx.x % GROUP]);
+    return exponent_of(found);
+}
+
+// A thread's bins of a row, all of one part, into shared memory over a power of two whose exponent it returns.
+DEVICE int read_bins(const Complex* spectrum, u32* bins, int k0, int row) {
+    constexpr int COPIES = GROUP * ROW / THREADS;
+    int part = threadIdx.x % GROUP, first = threadIdx.x / GROUP;
+    Complex own[COPIES];
+    float found = 0;
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int j = first + i * (THREADS / GROUP), k = (row % 16 + 16 * j) * HALVES + row / 16;
+        own[i] = k0 < PARTS ? bin(spectrum, k0 + OUTER * k) : Complex{0, 0};
+        found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
+    }
+    int exponent = exponent_of_part(found);
+    float down = power_of_two(-exponent);
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int j = first + i * (THREADS / GROUP);
+        bins[shared_place(part, j % 16, j / 16)] = pair({own[i].re * down, own[i].im * down});
+    }
+    return exponent;
+}
+
 extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_outer_arrange(const Complex* spectrum, const float* largest, u32* arranged, float* scales) {
+void fftconv_outer_arrange(const Complex* spectrum, u32* arranged, float* scales) {
     __shared__ u32 bins[GROUP * (ROW + ROW / 16 + 1)];
     int first = blockIdx.x % GROUPS * GROUP, row = blockIdx.x / GROUPS % ROWS, head = blockIdx.x / (GROUPS * ROWS);
     int parts = min_int(GROUP, PARTS - first);
-    float found = 0;
-    for (int i = 0; i < CHUNKS; i++) found = fmaxf(found, largest[head * CHUNKS + i]);
-    int exponent = exponent_of(found);
-    float down = power_of_two(-exponent);
-    spectrum += (long long)head * BINS;
-#pragma unroll 8
-    for (int i = threadIdx.x; i < GROUP * ROW; i += THREADS) {
-        int part = i % GROUP, k2 = i / GROUP % 16, k3 = i / (GROUP * 16);
-        int k = (row % 16 + 16 * k2 + 256 * k3) * HALVES + row / 16;
-        if (part >= parts) continue;
-        Complex z = bin(spectrum, first + part + OUTER * k);
-        bins[shared_place(part, k2, k3)] = pair({z.re * down, z.im * down});
-    }
+    int exponent = read_bins(spectrum + (long long)head * BINS, bins, first + threadIdx.x % GROUP, row);
     __syncthreads();
     arranged += ((long long)head * PARTS + first) * SPECTRUM * 4 + row * ROW;
     for (int i = threadIdx.x; i < parts * ROW; i += THREADS) {
@@ -89,5 +90,5 @@ void fftconv_outer_arrange(const Complex* spectrum, const float* largest, u32* a
         arranged[(long long)(i / ROW) * SPECTRUM * 4 + word] = bins[shared_place(i / ROW, second_bin(word), third_bin(word))];
     }
     constexpr float BOTH = OUTER_SCALE<ELEMENT> * OUTER_SCALE<ELEMENT>;
-    if (row == 0 && threadIdx.x < parts) scales[head * PARTS + first + threadIdx.x] = power_of_two(exponent) * undone_stages() * 2 / (BOTH * OUTER);
+    if (threadIdx.x < parts) scales[(head * PARTS + first + threadIdx.x) * ROWS + row] = power_of_two(exponent) * undone_stages() * 2 / (BOTH * OUTER);
 }

@@ -30,12 +30,12 @@ DEVICE Signals signals_of_block(const ELEMENT* u, const ELEMENT* pre, const ELEM
 // Rows of a k1: a warp has ROWS_EACH in succession.
 constexpr int ROWS_EACH = HALVES * 16 / WARPS, ROW_VECTORS = RADIX * 64;
 
-DEVICE void convolve(u8* planes, const Vector16* tables, const Vector16* bins) {
+DEVICE void convolve(u8* planes, const Vector16* tables, const Vector16* bins, const float* scales) {
     Dft f = load_dft(tables, SLOTS_TABLE);
     u32 first = forgotten(threadIdx.x) / 32 * ROWS_EACH;
 #pragma unroll 1
     for (u32 row = first; row < first + ROWS_EACH; row += ROWS)
-        convolve_rows(planes + row / 16 * 2 * PLANE, row % 16, f, bins + row * ROW_VECTORS, tables + ROW_TABLE + row % 16 * ROW_VECTORS, tables);
+        convolve_rows(planes + row / 16 * 2 * PLANE, row % 16, f, bins + row * ROW_VECTORS, scales + row, tables + ROW_TABLE + row % 16 * ROW_VECTORS, tables);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
@@ -48,9 +48,10 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     __syncthreads();
     transform_strips<false, HALVES>(planes, tables, 1);
     __syncthreads();
-    convolve(planes, tables, spectrum + (long long)head_of(batch) * SPECTRUM);
+    scales += head_of(batch) * (SCALED_ROWS ? 16 * HALVES : 1);
+    convolve(planes, tables, spectrum + (long long)head_of(batch) * SPECTRUM, scales);
     __syncthreads();
-    transform_strips<true, HALVES>(planes, tables, scales[head_of(batch)]);
+    transform_strips<true, HALVES>(planes, tables, SCALED_ROWS ? 1 : *scales);
     __syncthreads();
     Signals out = signals_of_block(u, pre, post, y, batch, heads, length);
     if (HALVES == 1) take_out(planes, out);

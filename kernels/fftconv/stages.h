@@ -4,12 +4,16 @@
 // A product contracts the columns of a thread's results: as left operand they keep their rows, as right operand they are
 // transposed. So two stages go from registers to registers, and f32 is rounded only where it becomes an operand again.
 //
-// Macros (default): those of monarch.h, ADJOINT (0: with the filter; 1: with its conjugate, which takes gradients back).
+// Macros (default): those of monarch.h, ADJOINT (0: with the filter; 1: with its conjugate, which takes gradients back),
+//   SCALED_ROWS (0: a spectrum has one scale; 1: each k1 of it has its own).
 #pragma once
 #include "fftconv/monarch.h"
 
 #ifndef ADJOINT
 #define ADJOINT 0
+#endif
+#ifndef SCALED_ROWS
+#define SCALED_ROWS 0
 #endif
 
 struct alignas(8) Unit { u32 word[2]; };
@@ -30,10 +34,10 @@ struct Tile {
 #pragma unroll
         for (int c = 0; c < 4; c++) set(row, c, times(at(row, c), CONJUGATE ? conj(w[c]) : w[c]));
     }
-    template <bool CONJUGATE> DEVICE void multiply_row(int row, Vector16 pairs) {
+    template <bool CONJUGATE> DEVICE void multiply_row(int row, Vector16 pairs, float scale = 1) {
         Complex w[4];
 #pragma unroll
-        for (int c = 0; c < 4; c++) w[c] = halves(pairs.word[c]);
+        for (int c = 0; c < 4; c++) w[c] = halves(pairs.word[c]), w[c] = {w[c].re * scale, w[c].im * scale};
         multiply_row<CONJUGATE>(row, w);
     }
     DEVICE Operand rounded() const {
@@ -223,20 +227,22 @@ DEVICE void transform_rows(const u8* planes, u32 here, const Dft& f, const Vecto
 DEVICE u32 place_of_rows(u32 k1, u32 lane) { return place(k1, lane / 4, lane % 4 * (RADIX == 4 ? 2 : 1)); }
 
 // Stage 3, the product with the spectrum, and the inverse of stage 3 times the conjugate factors of stage 2: in place, for ROWS k1.
-// `bins` and `factors` are the rows' vectors of their tables.
-DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* factors, const Vector16* tables) {
+// `bins`, `scales` and `factors` are the rows' own of their tables.
+DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const float* scales, const Vector16* factors, const Vector16* tables) {
     u32 lane = own_lane(), here = place_of_rows(k1, lane);
     factors += lane;
     Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];   // asked for first, as they come from afar
 #pragma unroll
     for (int i = 0; i < ROWS * RADIX * 2; i++) own_bins[i] = bins[i * 32 + lane];
     load_third(third, tables, lane);
+    float own_scales[ROWS];
+    for (int i = 0; i < ROWS; i++) own_scales[i] = SCALED_ROWS ? scales[i] : 1;
     Tile d[ROWS][RADIX];
     transform_rows(planes, here, f, third, d);
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
 #pragma unroll
-        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<ADJOINT>(p % 2, own_bins[i * 2 * RADIX + p]);
+        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<ADJOINT>(p % 2, own_bins[i * 2 * RADIX + p], SCALED_ROWS ? own_scales[i] : 1);
 #pragma unroll
         for (int half = 1; half < RADIX; half *= 2) butterfly<true>(d[i], half);
     }
