@@ -198,7 +198,7 @@ pub fn grid(step: &Launch) -> Grid {
 
 /// Whether AMD's code can be compiled here; if the environment names a compiler, it must be.
 pub fn compiler() -> bool {
-    let found = Compilers::here().amd.is_ok();
+    let found = Compilers::here().clang.is_ok();
     let named = std::env::var_os("TILEMARK_HIP_CLANG").is_some();
     assert!(found || !named, "TILEMARK_HIP_CLANG names no clang");
     found

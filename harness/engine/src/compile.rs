@@ -1,14 +1,15 @@
 //! Source + constants + architecture → binary, with what the compiler said of it.
 //!
-//! Compilers are found at run time and never linked: NVRTC or nvcc for NVIDIA, clang for AMD.
-//! Results are kept by content, so that a case compiles once on a machine. Nothing here touches a
-//! device, and no kernel is known by name.
+//! Compilers are found at run time and never linked: NVRTC or nvcc for NVIDIA, hipRTC or
+//! clang for AMD. Results are kept by content, so that a case compiles once on a machine. Nothing here
+//! touches a device, and no kernel is known by name.
 
 pub mod cache;
 pub mod find;
 pub mod target;
 
 mod amdgpu;
+mod hiprtc;
 mod nvrtc;
 mod process;
 mod ptxas;
@@ -59,7 +60,7 @@ pub struct KernelCode {
 /// The registers of a kernel on AMD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmdRegisters {
-    /// Vector registers.
+    /// Vector registers, as they are allotted: by fours where accumulation registers follow.
     pub vgprs: u32,
     /// Accumulation registers.
     pub agprs: u32,

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tilemark_core::Fault;
 use tilemark_core::launch::{Constant, Header, Source};
 use tilemark_engine::compile::find::{Absent, Compiler};
-use tilemark_engine::compile::{Cache, Compiled, Compilers, Job, Target};
+use tilemark_engine::compile::{Cache, Compiled, Compilers, Form, Job, Target};
 
 static SOURCE: Source = Source {
     path: "family/kernel.cu",
@@ -41,8 +41,8 @@ impl Fixture {
         std::fs::write(&script, format!("CALLS={}\n{FAKE_NVCC}", calls.display())).unwrap();
         std::fs::write(calls, "").unwrap();
         let nvidia = Ok(Compiler::nvcc(&format!("sh {}", script.display())).unwrap());
-        let amd = Err(Absent { looked_for: vec!["clang (not there)".to_owned()] });
-        Fixture { folder, compilers: Compilers { nvidia, amd } }
+        let clang = Err(Absent { looked_for: vec!["clang (not there)".to_owned()] });
+        Fixture { folder, compilers: Compilers { nvidia, hiprtc: absent(), clang } }
     }
 
     fn cache(&self) -> Cache {
@@ -213,13 +213,16 @@ fn toolchain() -> &'static Path {
     folder
 }
 
+fn absent() -> Result<Compiler, Absent> {
+    Err(Absent { looked_for: Vec::new() })
+}
+
 /// Compiles with this compiler alone and nothing kept.
 fn build(compiler: Compiler, source: &Source, value: i64, target: &Target) -> Compiled {
     let folder = tempfile::tempdir().unwrap();
-    let absent = || Err(Absent { looked_for: Vec::new() });
-    let compilers = match source.path.ends_with(".cu") {
-        true => Compilers { nvidia: Ok(compiler), amd: absent() },
-        false => Compilers { nvidia: absent(), amd: Ok(compiler) },
+    let compilers = match target.form {
+        Form::Cubin => Compilers { nvidia: Ok(compiler), hiprtc: absent(), clang: absent() },
+        _ => Compilers { nvidia: absent(), hiprtc: absent(), clang: Ok(compiler) },
     };
     let name = if source.path.ends_with(".cu") { "SCALES" } else { "FACTOR" };
     let constants = [(name, Constant::Integer(value))];
@@ -253,12 +256,12 @@ fn nvcc_and_nvrtc_make_the_same_of_a_kernel() {
 fn a_refusal_of_nvrtc_names_the_line() {
     let path = toolchain().join("nvidia/cu13/lib/libnvrtc.so.13");
     let nvidia = Ok(Compiler::nvrtc(path.to_str().unwrap()).unwrap());
-    let amd = Err(Absent { looked_for: Vec::new() });
     let broken = Source { text: "#include \"tile/tile.h\"\nint x = y;\n", ..NAIVE };
     let target = Target::code("sm_90a").unwrap();
     let job = Job { source: &broken, constants: &[], target: &target };
     let folder = tempfile::tempdir().unwrap();
-    let fault = job.run(&Compilers { nvidia, amd }, &Cache::at(folder.path())).unwrap_err();
+    let compilers = Compilers { nvidia, hiprtc: absent(), clang: absent() };
+    let fault = job.run(&compilers, &Cache::at(folder.path())).unwrap_err();
     let Fault::Compile { log } = fault else { panic!("{fault}") };
     assert!(log.contains("gemm/naive.cu(2)") && log.contains("\"y\" is undefined"), "{log}");
 }
@@ -270,12 +273,14 @@ fn clang_makes_objects_and_the_text_behind_them() {
         let object = build(clang(), &SCALE, 3, &Target::code(arch).unwrap());
         let text = build(clang(), &SCALE, 3, &Target::assembly(arch));
         assert!(object.image.starts_with(b"\x7fELF"));
-        assert!(String::from_utf8(text.image).unwrap().contains(&format!("amdhsa--{arch}")));
+        let assembly = String::from_utf8(text.image).unwrap();
+        assert!(assembly.contains(&format!("amdhsa--{arch}")));
         assert_eq!(object.kernels, text.kernels);
         let kernel = &text.kernels[0];
         let amd = kernel.amd.unwrap();
         assert_eq!((kernel.name.as_str(), kernel.static_shared_bytes), ("scale", 256));
-        assert!(kernel.registers == amd.vgprs + amd.agprs && amd.waves_per_simd > 0);
+        assert_eq!(kernel.registers, amd.vgprs + amd.agprs);
+        assert!(assembly.contains(&format!("; Occupancy: {}\n", amd.waves_per_simd)));
         assert!(amd.sgprs > 0 && kernel.spilled_bytes == 0 && kernel.stack_bytes == 0);
     }
 }

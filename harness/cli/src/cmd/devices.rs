@@ -41,11 +41,12 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
 /// Who compiles device code here.
 fn compilers() -> Table {
     let mut table = output::table(&["code for", "compiler", "where"]);
-    let Compilers { nvidia, amd } = Compilers::here();
-    for (vendor, compiler) in [("NVIDIA", nvidia), ("AMD", amd)] {
+    let Compilers { nvidia, hiprtc, clang } = Compilers::here();
+    let rows = [("NVIDIA", nvidia), ("AMD, where ROCm is", hiprtc), ("AMD, else", clang)];
+    for (target, compiler) in rows {
         match compiler {
-            Ok(compiler) => table.add_row([vendor, compiler.version(), compiler.path()]),
-            Err(absent) => table.add_row([vendor, "–", &format!("not found: {absent}")]),
+            Ok(compiler) => table.add_row([target, compiler.version(), compiler.path()]),
+            Err(absent) => table.add_row([target, "–", &format!("not found: {absent}")]),
         };
     }
     table

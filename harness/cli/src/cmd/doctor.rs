@@ -126,8 +126,9 @@ fn devices() -> Vec<Check> {
 
 /// Without a compiler, a GPU of its vendor runs no code of ours.
 fn compilers() -> [Check; 2] {
-    let Compilers { nvidia, amd } = Compilers::here();
-    [("compiler for NVIDIA", nvidia), ("compiler for AMD", amd)].map(|(what, compiler)| {
+    let compilers = Compilers::here();
+    let rows = [("compiler for NVIDIA", &compilers.nvidia), ("compiler for AMD", compilers.amd())];
+    rows.map(|(what, compiler)| {
         let (grade, found) = match compiler {
             Ok(compiler) => (Grade::Good, format!("{} at {}", compiler.version(), compiler.path())),
             Err(absent) => (Grade::Poor, format!("none of {}", absent.looked_for.join(", "))),

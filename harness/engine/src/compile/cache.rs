@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The layout of an entry and how reports are read; part of every key, so that an old file is never
 /// taken for a new one.
-pub(super) const LAYOUT: &str = "tilemark entry 2";
+pub(super) const LAYOUT: &str = "tilemark entry 3";
 
 /// A folder of compiled code, or none where nothing can be kept.
 #[derive(Clone, Debug)]

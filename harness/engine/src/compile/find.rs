@@ -3,21 +3,23 @@
 //! What the user names comes first; then what `scripts/toolchain` put into the checkout, whose
 //! versions are pinned; then what the machine has.
 
+use super::hiprtc::Hiprtc;
 use super::nvrtc::Nvrtc;
 use super::process::Program;
-use super::{Job, Output, Target};
+use super::{Form, Job, Output, Target};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tilemark_core::Fault;
-use tilemark_core::device::Vendor;
 
-/// One compiler for each vendor, or what was looked for in vain.
+/// The compilers of this machine, or what was looked for in vain.
 #[derive(Debug)]
 pub struct Compilers {
     /// For NVIDIA.
     pub nvidia: Result<Compiler, Absent>,
-    /// For AMD.
-    pub amd: Result<Compiler, Absent>,
+    /// For AMD's devices, where ROCm is.
+    pub hiprtc: Result<Compiler, Absent>,
+    /// For AMD's devices without ROCm, and for the interpreter.
+    pub clang: Result<Compiler, Absent>,
 }
 
 /// A compiler that works.
@@ -39,6 +41,7 @@ pub struct Absent {
 enum Engine {
     Nvrtc(Nvrtc),
     Nvcc(Program),
+    Hiprtc(Hiprtc),
     Clang(Program),
 }
 
@@ -49,14 +52,24 @@ impl Compilers {
     /// Those of this machine, looked for once in a process.
     pub fn here() -> &'static Self {
         static HERE: OnceLock<Compilers> = OnceLock::new();
-        HERE.get_or_init(|| Compilers { nvidia: first(nvidia()), amd: first(amd()) })
+        HERE.get_or_init(|| Compilers {
+            nvidia: first(nvidia()),
+            hiprtc: first(hiprtc()),
+            clang: first(clang()),
+        })
+    }
+
+    /// The one for AMD's devices: hipRTC, or clang where it is not found.
+    pub fn amd(&self) -> &Result<Compiler, Absent> {
+        if self.hiprtc.is_ok() { &self.hiprtc } else { &self.clang }
     }
 
     /// The one that compiles for this target.
     pub(super) fn choose(&self, target: &Target) -> Result<&Compiler, Fault> {
-        let compiler = match target.vendor() {
-            Vendor::Nvidia => &self.nvidia,
-            _ => &self.amd,
+        let compiler = match target.form {
+            Form::Cubin => &self.nvidia,
+            Form::CodeObject => self.amd(),
+            Form::Assembly => &self.clang,
         };
         compiler.as_ref().map_err(|absent| Fault::Infra {
             message: format!("no compiler for {}: {absent}", target.arch),
@@ -76,6 +89,13 @@ impl Compiler {
     pub fn nvcc(command: &str) -> Result<Self, String> {
         let (program, version) = Program::find(command)?;
         Ok(Compiler { engine: Engine::Nvcc(program), path: command.to_owned(), version })
+    }
+
+    /// hipRTC, on the loader's path or below `$ROCM_PATH`.
+    pub fn hiprtc() -> Result<Self, String> {
+        let hiprtc = Hiprtc::load()?;
+        let (path, version) = (hiprtc.path().to_owned(), hiprtc.version().to_owned());
+        Ok(Compiler { engine: Engine::Hiprtc(hiprtc), path, version })
     }
 
     /// A clang that knows AMD's architectures: its path, perhaps with arguments behind it.
@@ -98,6 +118,7 @@ impl Compiler {
         match &self.engine {
             Engine::Nvrtc(nvrtc) => nvrtc.compile(job),
             Engine::Nvcc(program) => program.nvcc(job, &self.version),
+            Engine::Hiprtc(hiprtc) => hiprtc.compile(job),
             Engine::Clang(program) => program.clang(job, &self.version),
         }
     }
@@ -164,19 +185,29 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
     if there.is_empty() { vec![places[0].join(NVRTC_NAMES[0])] } else { there }
 }
 
-/// ROCm's own clang and not hipRTC, which is the same compiler: hipRTC puts HIP's definitions before
-/// a source, with which ours of the same names would clash, and gives no assembly, in which the
-/// compiler's report stands.
-fn amd() -> Vec<Candidate> {
+/// Another compiler that the user names takes its place. The bindings look it up by themselves.
+fn hiprtc() -> Vec<Candidate> {
+    let library = text(&rocm().join("lib/libhiprtc.so"));
+    match variable("TILEMARK_HIP_CLANG") {
+        Some(_) => vec![(library, |_| Err("$TILEMARK_HIP_CLANG asks for clang".to_owned()))],
+        None => vec![(library, |_| Compiler::hiprtc())],
+    }
+}
+
+fn clang() -> Vec<Candidate> {
     if let Some(command) = variable("TILEMARK_HIP_CLANG") {
         return vec![(command, Compiler::clang)];
     }
     let mut places: Vec<String> = toolchain().map(|f| text(&f.join("clang"))).into_iter().collect();
-    let rocm = variable("ROCM_PATH").unwrap_or_else(|| "/opt/rocm".to_owned());
-    places.push(text(&Path::new(&rocm).join("llvm/bin/clang")));
+    places.push(text(&rocm().join("llvm/bin/clang")));
     // The first of LLVM's own releases that knows gfx950 without spilling on gfx942.
     places.push("clang-22".to_owned());
     places.into_iter().map(|place| (place, Compiler::clang as fn(&str) -> _)).collect()
+}
+
+/// Where ROCm is installed, if it is.
+fn rocm() -> PathBuf {
+    variable("ROCM_PATH").unwrap_or_else(|| "/opt/rocm".to_owned()).into()
 }
 
 /// What `scripts/toolchain` made, in the checkout that holds this program or the current folder.
@@ -186,6 +217,13 @@ fn toolchain() -> Option<PathBuf> {
         start.ancestors().map(|folder| folder.join(".toolchain")).find(|folder| folder.is_dir())
     };
     starts.iter().flatten().find_map(above)
+}
+
+/// Where a library lies that was loaded by its plain name, as this process has it mapped.
+pub(super) fn mapped(library: &str) -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    paths.find(|path| path.contains(&format!("/{library}"))).map(str::to_owned)
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::find::mapped;
 use super::process::misread;
 use super::{Job, Output, ptxas};
 use libloading::Library;
@@ -61,7 +62,7 @@ impl Nvrtc {
         if status != SUCCESS {
             return Err(format!("nvrtcVersion: {}", api.message(status)));
         }
-        let path = mapped().unwrap_or_else(|| library.to_owned());
+        let path = mapped("libnvrtc.so").unwrap_or_else(|| library.to_owned());
         let builtins = builtins(&path, major, minor);
         // Two releases of one minor version differ, but only their files tell.
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
@@ -226,13 +227,6 @@ fn builtins(nvrtc: &str, major: c_int, minor: c_int) -> Option<Library> {
     let path = Path::new(nvrtc).with_file_name(format!("libnvrtc-builtins.so.{major}.{minor}"));
     // SAFETY: it belongs to NVRTC and, like it, has initialisers without a precondition.
     unsafe { Library::new(path) }.ok()
-}
-
-/// Where the library that a plain name found lies, as this process has it mapped.
-fn mapped() -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
-    paths.find(|path| path.contains("/libnvrtc.so")).map(str::to_owned)
 }
 
 fn absent(library: &str) -> String {

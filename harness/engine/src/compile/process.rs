@@ -37,21 +37,27 @@ impl Program {
 
     /// Compiles by the rules of clang.
     ///
-    /// Assembly first, since the compiler's report stands in it, and since what is loaded on
-    /// hardware is then the very text that the interpreter runs.
+    /// Assembly first, since what is loaded on hardware is then the very text that the interpreter
+    /// runs.
     pub(super) fn clang(&self, job: &Job<'_>, version: &str) -> Result<Output, Fault> {
         let folder = lay_out(job)?;
         let mut command = self.command();
         command.args(job.target.flags()).args(["-S", "-I."]).args(job.definitions());
         command.args([job.source.path, "-o", "code.s"]);
         let log = run(job, version, &mut command, &folder)?;
-        let assembly = read(&folder.path().join("code.s"))?;
-        let kernels = amdgpu::kernels(&String::from_utf8_lossy(&assembly))
-            .map_err(|problem| misread(version, &problem))?;
-        let image = match job.target.form {
-            Form::CodeObject => self.assemble(job, version, &folder)?,
-            Form::Assembly | Form::Cubin => assembly,
+        let (image, kernels) = match job.target.form {
+            Form::CodeObject => {
+                let object = self.assemble(job, version, &folder)?;
+                let kernels = amdgpu::of_object(&object);
+                (object, kernels)
+            }
+            Form::Assembly | Form::Cubin => {
+                let assembly = read(&folder.path().join("code.s"))?;
+                let kernels = amdgpu::of_assembly(&String::from_utf8_lossy(&assembly));
+                (assembly, kernels)
+            }
         };
+        let kernels = kernels.map_err(|problem| misread(version, &problem))?;
         let warnings = log.lines().filter(|line| line.contains("warning:"));
         Ok(Output { image, kernels, warnings: warnings.map(str::to_owned).collect() })
     }
