@@ -1,4 +1,5 @@
-//! The C face: the functions of libamdhip64.so that a device backend calls. Modules are assembly text, ended by a zero.
+//! The C face: the functions of libamdhip64.so that a device backend calls, and those of libhiprtc.so. Modules are
+//! assembly text, ended by a zero, or objects that carry such text.
 //! Only this module has `unsafe`. Each function's pointers are the caller's promise, as hip_runtime_api.h words it.
 #![allow(non_snake_case, reason = "the names are HIP's")]
 #![allow(
@@ -10,11 +11,13 @@
 mod device;
 mod memory;
 mod module;
+mod rtc;
 mod stream;
 
 pub use device::*;
 pub use memory::*;
 pub use module::*;
+pub use rtc::*;
 pub use stream::*;
 
 use std::ffi::{c_char, c_int, c_void};

@@ -4,6 +4,7 @@
 //! One device, and every stream is synchronous: a call has finished when it returns. No time passes here, so events have none.
 
 pub mod exports;
+pub mod rtc;
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -40,7 +41,7 @@ const STATUSES: &[(Status, &CStr, &CStr)] = &[
     (
         Status::InvalidImage,
         c"hipErrorInvalidImage",
-        c"module is not assembly text this interpreter understands",
+        c"module is no assembly that this interpreter understands, as text or in an object",
     ),
     (Status::NoBinaryForGpu, c"hipErrorNoBinaryForGpu", c"module is for another architecture"),
     (Status::InvalidHandle, c"hipErrorInvalidHandle", c"invalid resource handle"),

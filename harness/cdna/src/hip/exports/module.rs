@@ -1,8 +1,10 @@
 //! Loaded code: its kernels, what they need, and their launch.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::slice;
 
 use super::{Handle, Outcome, Runtime, Status, finish, put, runtime};
+use crate::hip::rtc;
 use crate::launch::Grid;
 
 #[unsafe(no_mangle)]
@@ -25,16 +27,35 @@ pub unsafe extern "C" fn hipModuleLoadDataEx(
 }
 
 /// # Safety
-/// `image` is null or text ended by a zero, `place` null or valid for a write.
+/// `image` is null, a whole object, or text ended by a zero; `place` is null or valid for a write.
 unsafe fn load(place: *mut usize, image: *const c_char) -> Outcome<()> {
     if image.is_null() {
         return Err(Status::InvalidValue);
     }
-    // SAFETY: not null, and the caller promises the zero at the end.
-    let text = unsafe { CStr::from_ptr(image) }.to_str().map_err(|_| Status::InvalidImage)?;
-    let module = runtime().load(text)?;
+    // SAFETY: not null, and the caller promises the zero at the end; an object is longer than its magic number.
+    let start = unsafe { CStr::from_ptr(image) };
+    let module = if start.to_bytes().starts_with(b"\x7fELF") {
+        // SAFETY: the caller promises a whole object.
+        let object = unsafe { slice::from_raw_parts(image.cast(), object_bytes(image.cast())) };
+        runtime().load(&rtc::assembly(object).ok_or(Status::InvalidImage)?)?
+    } else {
+        runtime().load(start.to_str().map_err(|_| Status::InvalidImage)?)?
+    };
     // SAFETY: the caller's promise.
     unsafe { put(place, module) }
+}
+
+/// The size of an object, which C does not tell: linkers put the table of its sections last.
+///
+/// # Safety
+/// `image` is a whole ELF file of 64 bits.
+unsafe fn object_bytes(image: *const u8) -> usize {
+    // SAFETY: the offsets are those of e_shoff, e_shentsize and e_shnum in the file's header.
+    let (table, entry_bytes, entries) = unsafe {
+        let short = |offset| image.add(offset).cast::<u16>().read_unaligned();
+        (image.add(40).cast::<u64>().read_unaligned(), short(58), short(60))
+    };
+    table as usize + usize::from(entry_bytes) * usize::from(entries)
 }
 
 #[unsafe(no_mangle)]
@@ -141,7 +162,7 @@ unsafe fn arguments(
     if !parameters.is_null() {
         for (index, slot) in kernel.slots.iter().filter(|slot| !slot.is_hidden()).enumerate() {
             // SAFETY: one pointer an argument, each to as many bytes as the argument has.
-            let value = unsafe { std::slice::from_raw_parts(*parameters.add(index), slot.size) };
+            let value = unsafe { slice::from_raw_parts(*parameters.add(index), slot.size) };
             bytes[slot.offset..slot.offset + slot.size].copy_from_slice(value);
         }
         return Ok(bytes);
@@ -158,7 +179,7 @@ unsafe fn arguments(
         return Err(Status::InvalidValue);
     }
     // SAFETY: the caller gave the buffer with its size.
-    let packed = unsafe { std::slice::from_raw_parts(buffer, size.read_unaligned()) };
+    let packed = unsafe { slice::from_raw_parts(buffer, size.read_unaligned()) };
     let given = packed.len().min(bytes.len());
     bytes[..given].copy_from_slice(&packed[..given]);
     Ok(bytes)
