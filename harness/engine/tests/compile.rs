@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tilemark_core::Fault;
 use tilemark_core::launch::{Constant, Header, Source};
-use tilemark_engine::compile::find::{Absent, Compiler};
+use tilemark_engine::compile::find::{Absent, Compiler, TOOLCHAIN};
 use tilemark_engine::compile::{Cache, Compiled, Compilers, Form, Job, Target};
 
 static SOURCE: Source = Source {
@@ -41,7 +41,8 @@ impl Fixture {
         std::fs::write(&script, format!("CALLS={}\n{FAKE_NVCC}", calls.display())).unwrap();
         std::fs::write(calls, "").unwrap();
         let nvidia = Ok(Compiler::nvcc(&format!("sh {}", script.display())).unwrap());
-        let clang = Err(Absent { looked_for: vec!["clang (not there)".to_owned()] });
+        let clang =
+            Err(Absent { looked_for: vec!["clang (not there)".to_owned()], remedy: TOOLCHAIN });
         Fixture { folder, compilers: Compilers { nvidia, hiprtc: absent(), clang } }
     }
 
@@ -214,7 +215,7 @@ fn toolchain() -> &'static Path {
 }
 
 fn absent() -> Result<Compiler, Absent> {
-    Err(Absent { looked_for: Vec::new() })
+    Err(Absent { looked_for: Vec::new(), remedy: "a test" })
 }
 
 /// Compiles with this compiler alone and nothing kept.

@@ -88,7 +88,7 @@ fn clang() -> Compiler {
 
 fn compile(compiler: Compiler, source: &Source, arch: &str) -> Result<Compiled, Fault> {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
-    let absent = || Err(Absent { looked_for: Vec::new() });
+    let absent = || Err(Absent { looked_for: Vec::new(), remedy: "a test" });
     let compilers = Compilers { nvidia: absent(), hiprtc: Ok(compiler), clang: absent() };
     let target = Target::code(arch)?;
     let job = Job { source, constants: &[("SCALES", Constant::Integer(2))], target: &target };

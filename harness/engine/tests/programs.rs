@@ -168,7 +168,7 @@ fn what_spills_is_missing_or_does_not_compile_is_a_fault() {
     let script = folder.path().join("nvcc");
     std::fs::write(&script, FAKE_NVCC).unwrap();
     let nvidia = Ok(Compiler::nvcc(&format!("sh {}", script.display())).unwrap());
-    let absent = || Err(Absent { looked_for: Vec::new() });
+    let absent = || Err(Absent { looked_for: Vec::new(), remedy: "a test" });
     let compilers = Compilers { nvidia, hiprtc: absent(), clang: absent() };
     let cache = Cache::at(&folder.path().join("cache"));
     let built = programs::build(found("sm_90a"), architecture("sm_90a"), &compilers, &cache);

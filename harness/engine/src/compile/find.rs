@@ -35,6 +35,8 @@ pub struct Compiler {
 pub struct Absent {
     /// Each candidate, and what became of it.
     pub looked_for: Vec<String>,
+    /// What would bring one.
+    pub remedy: &'static str,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,12 @@ enum Engine {
     Clang(Program),
 }
 
+/// What brings NVRTC and clang.
+pub const TOOLCHAIN: &str = "`scripts/toolchain` installs the compilers into a checkout";
+
+/// What brings hipRTC.
+const ROCM: &str = "it comes with ROCm, whose folder ROCM_PATH names";
+
 /// A place where a compiler may be.
 type Candidate = (String, fn(&str) -> Result<Compiler, String>);
 
@@ -53,9 +61,9 @@ impl Compilers {
     pub fn here() -> &'static Self {
         static HERE: OnceLock<Compilers> = OnceLock::new();
         HERE.get_or_init(|| Compilers {
-            nvidia: first(nvidia()),
-            hiprtc: first(hiprtc()),
-            clang: first(clang()),
+            nvidia: first(nvidia(), TOOLCHAIN),
+            hiprtc: first(hiprtc(), ROCM),
+            clang: first(clang(), TOOLCHAIN),
         })
     }
 
@@ -126,17 +134,13 @@ impl Compiler {
 
 impl std::fmt::Display for Absent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "looked for {}; hint: `scripts/toolchain` installs the compilers into a checkout",
-            self.looked_for.join(", ")
-        )
+        write!(f, "looked for {}; hint: {}", self.looked_for.join(", "), self.remedy)
     }
 }
 
 impl std::error::Error for Absent {}
 
-fn first(candidates: Vec<Candidate>) -> Result<Compiler, Absent> {
+fn first(candidates: Vec<Candidate>, remedy: &'static str) -> Result<Compiler, Absent> {
     let mut looked_for = Vec::new();
     for (place, open) in candidates {
         match open(&place) {
@@ -144,7 +148,7 @@ fn first(candidates: Vec<Candidate>) -> Result<Compiler, Absent> {
             Err(why) => looked_for.push(format!("{place} ({why})")),
         }
     }
-    Err(Absent { looked_for })
+    Err(Absent { looked_for, remedy })
 }
 
 /// A compiler that the user names is the only candidate: another in its place would be a surprise.
