@@ -6,7 +6,7 @@
 // 64 columns r and keeps all rows of them as operands: lane / 4 is a vector of eight neighbours, of which product j takes number j, so
 // that its results are vectors again, and a factor's real and imaginary parts are the same thread's.
 // Work: 2 OUTER flops an element over 4 bytes: bound by memory.
-// Spills: at most 52 bytes a thread, at 128 rows on the way back, wherever barriers or the part of OUTER / 2 stand: a warp keeps all rows.
+// Spills: at most 56 bytes a thread, at 128 rows on the way back, wherever barriers or the part of OUTER / 2 stand: a warp keeps all rows.
 //
 // Launch, of both. block (THREADS), grid (batch * heads * N / (2 THREADS)). Arguments: u, pre (parts, post) (batch, heads, length) and
 // pre (post) NULL without gates; parts (batch, 2, heads, PARTS, N) in 16 bits, real and imaginary planes; matrices (2 MATRIX vectors).
