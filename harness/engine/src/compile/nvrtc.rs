@@ -4,7 +4,7 @@
 //! the checkout's own NVRTC nor the user's choice can be given to them, and they panic where a
 //! library is too old to have a function.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "calls of a C library")]
 
 use super::find::mapped;
 use super::process::misread;
