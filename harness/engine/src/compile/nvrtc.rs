@@ -48,7 +48,11 @@ struct Api {
 }
 
 const SUCCESS: Status = 0;
+const INVALID_OPTION: Status = 5;
 const COMPILATION_FAILED: Status = 6;
+
+/// NVRTC keeps what it made in the driver's cache, and says nothing of registers when it finds it there.
+const NO_CACHE: &str = "--no-cache";
 
 impl Nvrtc {
     /// Loads a library by path or plain name; says why it cannot.
@@ -79,11 +83,18 @@ impl Nvrtc {
     }
 
     pub(super) fn compile(&self, job: &Job<'_>) -> Result<Output, Fault> {
-        let program = Program::new(self, job)?;
+        let mut program = Program::new(self, job)?;
         let mut options = job.target.flags();
         options.push("--ptxas-options=-v".to_owned());
         options.extend(job.definitions());
-        let status = program.compile(&options)?;
+        options.push(NO_CACHE.to_owned());
+        let mut status = program.compile(&options)?;
+        if status == INVALID_OPTION {
+            // Of a release that keeps nothing, or of another option, which is then told again.
+            options.pop();
+            program = Program::new(self, job)?;
+            status = program.compile(&options)?;
+        }
         let log = program.text(self.api.log_size, self.api.log)?;
         let log = String::from_utf8_lossy(&log);
         let log = log.trim_end_matches('\0');
