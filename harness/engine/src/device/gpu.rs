@@ -1,6 +1,7 @@
 //! What the GPUs of all vendors share: buffers, prepared work, the choice among a library's
 //! candidates, and the order of things. What differs stands behind [`Runtime`].
 
+pub mod processes;
 pub mod runtime;
 
 mod timing;

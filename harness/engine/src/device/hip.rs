@@ -39,7 +39,7 @@ fn listing(number: u32) -> Listing {
         "interpreted: checks answers, keeps no time".to_owned()
     } else {
         let monitor = Ordinal::new(number).and_then(monitor);
-        monitor.err().unwrap_or_else(|| "telemetry by the kernel's driver".to_owned())
+        monitor.map_or_else(|why| why, |monitor| monitor.note())
     };
     Listing { name: format!("hip:{number}"), found, default: !interpreted, note }
 }
@@ -90,6 +90,9 @@ fn last_level_cache(arch: &str, l2: Bytes) -> Bytes {
 }
 
 fn monitor(ordinal: Ordinal) -> Result<Monitor, String> {
+    if library::is_interpreter() {
+        return Err("an interpreted device has no sensors".to_owned());
+    }
     let bus = ordinal.bus().ok_or("HIP does not tell its place on the bus")?;
     Monitor::new(Path::new(DEVICES), &bus)
 }

@@ -1,6 +1,7 @@
 //! The state of a device by NVML: clocks, power, energy, temperature, reasons to slow down, other
 //! processes. Everything is optional: a machine may lack the library or a reading.
 
+use crate::device::gpu::processes;
 use crate::measure::POWER_CAP;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
@@ -51,11 +52,10 @@ impl Monitor {
                 .filter(|(reason, _)| reasons.contains(*reason))
                 .map(|(_, name)| (*name).to_owned())
                 .collect(),
-            other_load: device.running_compute_processes().ok().map(|processes| {
-                let ours = parent(std::process::id());
-                let others = processes.iter().filter(|process| parent(process.pid) != ours);
-                others.count() as f64
-            }),
+            other_load: device
+                .running_compute_processes()
+                .ok()
+                .map(|all| processes::of_others(all.iter().map(|process| process.pid)) as f64),
         }
     }
 
@@ -80,21 +80,5 @@ impl Monitor {
         let present =
             readings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         present.collect()
-    }
-}
-
-/// The parent of a process; the workers of one run, which wait while one of them works, share it.
-fn parent(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold blanks; state and parent follow it.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_process_has_its_parent() {
-        let parent = super::parent(std::process::id());
-        assert_eq!(parent, Some(std::os::unix::process::parent_id()));
     }
 }

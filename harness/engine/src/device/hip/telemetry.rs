@@ -1,58 +1,62 @@
-//! The state of a device by the files of AMD's kernel driver: clocks, power, temperature.
+//! The state of a device, from the two places that tell of it: rocm-smi's library, where it is
+//! found, and the files of AMD's kernel driver. What the library answers counts first.
 //!
-//! They are what rocm-smi reads, too; as files of the kernel their form is stable, and no library
-//! has to match. Everything is optional.
+//! Neither tells in a form that all releases share why a clock is held back, so no such reason is
+//! recorded on AMD.
 
-use std::path::{Path, PathBuf};
+use files::Files;
+use rocm_smi::RocmSmi;
+use std::path::Path;
 use tilemark_core::device::Telemetry;
 
-/// The files of one device.
+mod files;
+mod rocm_smi;
+
+/// What can be told of one device; one of the two is there.
 pub struct Monitor {
-    device: PathBuf,
-    sensors: PathBuf,
+    library: Result<RocmSmi, String>,
+    files: Result<Files, String>,
 }
 
 impl Monitor {
-    /// The device at this place of the bus, below a folder of all devices; or why it cannot be
-    /// watched.
+    /// The device at this place of the bus, below a folder of all devices; or why nothing tells of
+    /// it.
     pub fn new(devices: &Path, bus: &str) -> Result<Self, String> {
-        let device = devices.join(bus);
-        let hwmon = device.join("hwmon");
-        let sensors = std::fs::read_dir(&hwmon)
-            .ok()
-            .and_then(|mut entries| entries.next()?.ok())
-            .ok_or_else(|| format!("no sensors in {}", hwmon.display()))?;
-        Ok(Monitor { device, sensors: sensors.path() })
+        Self::of(RocmSmi::find(bus), Files::new(devices, bus))
+    }
+
+    fn of(library: Result<RocmSmi, String>, files: Result<Files, String>) -> Result<Self, String> {
+        match (&library, &files) {
+            (Err(library), Err(files)) => Err(format!("no telemetry: {library}; {files}")),
+            _ => Ok(Monitor { library, files }),
+        }
+    }
+
+    /// Where it comes from, for people.
+    pub fn note(&self) -> String {
+        match (&self.library, &self.files) {
+            (Ok(_), Ok(_)) => "telemetry by rocm-smi and the kernel's driver".to_owned(),
+            (Ok(_), Err(why)) => format!("telemetry by rocm-smi ({why})"),
+            (Err(why), _) => format!("telemetry by the kernel's driver ({why})"),
+        }
     }
 
     /// Its state now.
     pub fn read(&self) -> Telemetry {
-        let number = |name: &str| {
-            std::fs::read_to_string(self.sensors.join(name)).ok()?.trim().parse::<f64>().ok()
-        };
+        let files = self.files.as_ref().map(Files::read).unwrap_or_default();
+        let library = self.library.as_ref().map(RocmSmi::read).unwrap_or_default();
         Telemetry {
-            clock_hz: number("freq1_input"),
-            memory_clock_hz: number("freq2_input"),
-            power_w: number("power1_average").or_else(|| number("power1_input")).map(|uw| uw / 1e6),
-            temperature_c: number("temp1_input").map(|millidegrees| millidegrees / 1e3),
-            ..Telemetry::default()
+            power_w: library.power_w.or(files.power_w),
+            temperature_c: library.temperature_c.or(files.temperature_c),
+            energy_j: library.energy_j,
+            other_load: library.other_load,
+            ..files
         }
     }
 
     /// What about the device can change a number and stays as it is during a run.
     pub fn traits(&self) -> Vec<(String, String)> {
-        let file = |name: &str, path: PathBuf| {
-            let text = std::fs::read_to_string(path).ok()?;
-            Some((name.to_owned(), text.trim().to_owned()))
-        };
-        let cap = std::fs::read_to_string(self.sensors.join("power1_cap")).ok();
-        let watts = cap.and_then(|cap| cap.trim().parse::<u64>().ok()).map(|uw| uw / 1_000_000);
-        let files = [
-            file("compute_partition", self.device.join("current_compute_partition")),
-            file("memory_partition", self.device.join("current_memory_partition")),
-            watts.map(|watts| ("power_limit".to_owned(), format!("{watts} W"))),
-        ];
-        files.into_iter().flatten().collect()
+        self.files.as_ref().map(Files::traits).unwrap_or_default()
     }
 }
 
@@ -60,33 +64,35 @@ impl Monitor {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_drivers_files_are_read_in_their_units() {
-        let devices = tempfile::tempdir().unwrap();
-        let device = devices.path().join("0000:c1:00.0");
-        let sensors = device.join("hwmon/hwmon3");
+    /// A device whose files tell its clock and its power, and are of an older date than the library.
+    fn files(devices: &Path) -> Result<Files, String> {
+        let sensors = devices.join(rocm_smi::tests::BUS).join("hwmon/hwmon0");
         std::fs::create_dir_all(&sensors).unwrap();
-        let files = [
-            ("freq1_input", "2100000000\n"),
-            ("power1_average", "750000000\n"),
-            ("power1_cap", "1000000000\n"),
-            ("temp1_input", "45000\n"),
-        ];
-        for (name, text) in files {
-            std::fs::write(sensors.join(name), text).unwrap();
-        }
-        std::fs::write(device.join("current_compute_partition"), "SPX\n").unwrap();
-        let monitor = Monitor::new(devices.path(), "0000:c1:00.0").unwrap();
-        let expected = Telemetry {
-            clock_hz: Some(2.1e9),
-            power_w: Some(750.0),
-            temperature_c: Some(45.0),
-            ..Telemetry::default()
-        };
-        assert_eq!(monitor.read(), expected);
-        let traits = [("compute_partition", "SPX"), ("power_limit", "1000 W")];
-        let traits = traits.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(monitor.traits(), traits);
-        assert!(Monitor::new(devices.path(), "0000:c2:00.0").is_err());
+        std::fs::write(sensors.join("freq1_input"), "2100000000").unwrap();
+        std::fs::write(sensors.join("power1_average"), "1000000").unwrap();
+        Files::new(devices, rocm_smi::tests::BUS)
+    }
+
+    #[test]
+    fn the_librarys_readings_come_before_those_of_the_files() {
+        let devices = tempfile::tempdir().unwrap();
+        let both = Monitor::of(rocm_smi::tests::stand_in(&[]), files(devices.path())).unwrap();
+        let state = both.read();
+        assert_eq!(state.clock_hz, Some(2.1e9));
+        assert_eq!(state.power_w, Some(650.0));
+        assert!(state.energy_j.is_some());
+        assert_eq!(both.note(), "telemetry by rocm-smi and the kernel's driver");
+    }
+
+    #[test]
+    fn one_of_the_two_is_enough_and_none_says_why() {
+        let devices = tempfile::tempdir().unwrap();
+        let absent = || Err("librocm_smi64.so is not there".to_owned());
+        let alone = Monitor::of(absent(), files(devices.path())).unwrap();
+        assert_eq!(alone.read().power_w, Some(1.0));
+        assert!(alone.note().contains("librocm_smi64.so is not there"), "{}", alone.note());
+        let none = Monitor::of(absent(), Err("no sensors".to_owned()));
+        let why = none.err().unwrap();
+        assert_eq!(why, "no telemetry: librocm_smi64.so is not there; no sensors");
     }
 }
