@@ -64,6 +64,13 @@ fn turns(method: &Method) -> String {
              take as many again, up to {most} in all."
         ));
     }
+    if method.fresh_workers_s > 0.0 {
+        text.push_str(&format!(
+            " On a host a case goes on in a new process before each of its later rounds, as long as \
+             that takes no more than {} in all.",
+            Seconds(method.fresh_workers_s)
+        ));
+    }
     text
 }
 

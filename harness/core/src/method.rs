@@ -22,6 +22,12 @@ pub struct Method {
     /// one follows. Records from before there were blocks have one.
     #[serde(default = "one")]
     pub blocks: u32,
+    /// What a case on a host may spend on new processes: before each of its later rounds it goes on
+    /// in another one, as long as all of that fits. Where memory and code lie differs between
+    /// processes, and moves a time by more than the rounds of one of them show. Records from before
+    /// there were any spent nothing.
+    #[serde(default)]
+    pub fresh_workers_s: f64,
     /// Least number of samples of one round.
     pub min_samples: u32,
     /// Most samples of one round.
@@ -81,6 +87,7 @@ impl Method {
             launching: Launching::Stream,
             rounds: 7,
             blocks: 3,
+            fresh_workers_s: 0.08,
             min_samples: 20,
             max_samples: 10_000,
             min_time_s: 0.5,
@@ -117,10 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_from_before_there_were_blocks_has_one() {
+    fn an_older_method_has_one_block_and_one_process() {
         let mut old = serde_json::to_value(Method::standard()).unwrap();
-        old.as_object_mut().unwrap().remove("blocks");
+        for later in ["blocks", "fresh_workers_s"] {
+            old.as_object_mut().unwrap().remove(later);
+        }
         let read: Method = serde_json::from_value(old).unwrap();
-        assert_eq!(read, Method { blocks: 1, ..Method::standard() });
+        assert_eq!(read, Method { blocks: 1, fresh_workers_s: 0.0, ..Method::standard() });
     }
 }

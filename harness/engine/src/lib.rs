@@ -47,6 +47,7 @@ mod tests {
             Method { launching: Launching::Graph, ..standard() },
             Method { rounds: 8, ..standard() },
             Method { blocks: 2, ..standard() },
+            Method { fresh_workers_s: 0.0, ..standard() },
             Method { min_samples: 21, ..standard() },
             Method { max_samples: 9_999, ..standard() },
             Method { min_time_s: 0.4, ..standard() },

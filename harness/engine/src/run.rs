@@ -68,8 +68,15 @@ pub struct Runner<'a> {
     infos: &'a [Info],
     clock: &'a dyn Clock,
     cancel: &'a AtomicBool,
-    /// By device, implementation and variant, since a worker holds one case at a time.
-    workers: HashMap<(String, String, Option<String>), Link>,
+    /// A worker holds one case at a time.
+    workers: HashMap<Key, Link>,
+}
+
+/// Device, implementation and variant.
+type Key = (String, String, Option<String>);
+
+fn key(case: &Case) -> Key {
+    (case.device.clone(), case.implementation.clone(), case.variant.clone())
 }
 
 impl<'a> Runner<'a> {
@@ -115,7 +122,7 @@ impl<'a> Runner<'a> {
 
     /// Asks the worker of a case, starting it where there is none. A worker that fails is gone.
     fn ask(&mut self, case: &Case, request: &Request) -> Result<Reply, Failure> {
-        let key = (case.device.clone(), case.implementation.clone(), case.variant.clone());
+        let key = key(case);
         let limit = self.settings.timeout;
         if !self.workers.contains_key(&key) {
             let (link, _) = Link::start(self.launcher, &key.0, &key.1, limit, self.cancel)?;
@@ -128,6 +135,11 @@ impl<'a> Runner<'a> {
             self.workers.remove(&key);
         }
         reply
+    }
+
+    /// Ends the worker of a case, so that the next question starts another.
+    fn dismiss(&mut self, case: &Case) {
+        self.workers.remove(&key(case));
     }
 
     fn check_cancelled(&self) -> Result<(), RunError> {

@@ -59,6 +59,7 @@ fn main() {
         Trial::test("names_the_libraries", names_the_libraries),
         Trial::test("a_crash_is_tried_again_with_a_new_worker", a_crash_is_tried_again),
         Trial::test("rungs_rest_once_they_have_taken_their_rounds", rungs_rest),
+        Trial::test("a_case_goes_on_in_new_processes_each_of_which_is_checked", new_processes),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -104,6 +105,30 @@ fn rungs_rest() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Six rounds take six processes where the method allows as many, one where it allows none; and a
+/// process whose answer is wrong ends the case, whatever those before it answered.
+fn new_processes() -> Result<(), Failed> {
+    let marks = common::process_marks(std::process::id());
+    for (fresh_workers_s, wanted) in [(60.0, 6), (0.0, 1)] {
+        let method = Method { fresh_workers_s, ..suite().method };
+        let results = run_by(method, &["leaves_its_mark", "rival"], 0);
+        let processes = std::fs::read_dir(&marks)?.count();
+        std::fs::remove_dir_all(&marks)?;
+        let rounds = results[0].outcome.timing().map(|timing| timing.rounds.len());
+        if (rounds, processes) != (Some(6), wanted) {
+            return Err(format!("{processes} processes: {results:?}").into());
+        }
+    }
+    let method = Method { fresh_workers_s: 60.0, ..suite().method };
+    let results = run_by(method, &["is_right_in_its_first_process", "rival"], 0);
+    std::fs::remove_dir_all(&marks)?;
+    let wrong = |result: &CaseResult| matches!(result.outcome, Outcome::Incorrect { .. });
+    if results.iter().map(wrong).ne([true, false]) {
+        return Err(format!("{results:?}").into());
+    }
+    Ok(())
+}
+
 /// The record says which libraries the rivals called, as the worker found them.
 fn names_the_libraries() -> Result<(), Failed> {
     let (limit, cancel) = (Duration::from_secs(2), AtomicBool::new(false));
@@ -121,16 +146,24 @@ fn launcher() -> Launcher {
     }
 }
 
+fn suite() -> Suite {
+    Suite::parse("test.toml", SUITE).expect("the suite is valid")
+}
+
 fn run_with(implementations: &[&str], retries: u32) -> Vec<CaseResult> {
+    run_by(suite().method, implementations, retries)
+}
+
+fn run_by(method: Method, implementations: &[&str], retries: u32) -> Vec<CaseResult> {
     let infos = [device::info("cpu").expect("there is always a CPU")];
-    let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
+    let suite = suite();
     let only = implementations.iter().map(|name| (*name).to_owned()).collect();
     let selection = Selection { only, ..Selection::default() };
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
     let launcher = launcher();
     let scratch = tempfile::tempdir().expect("there is a temporary folder");
     let settings = Settings {
-        method: Method { ..suite.method.clone() },
+        method,
         overrides: Overrides::default(),
         verify_only: false,
         timeout: Duration::from_secs(2),

@@ -1,5 +1,6 @@
 //! One problem: every implementation is made ready and checked, then they take turns in random
-//! order, then each is checked again.
+//! order, then each is checked again. On a host a case moves to a new process between turns, with
+//! both checks in each, as long as the method lets it.
 
 use super::{RunError, Runner};
 use crate::compare::beside::wants_another_block;
@@ -7,10 +8,11 @@ use crate::measure::{implausible, unusable};
 use crate::plan::{Group, Planned, Status};
 use crate::run::Observer;
 use crate::worker::{Failure, Reply, Request};
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Standing;
 use tilemark_core::generator::mix;
 use tilemark_core::record::{CaseResult, CodeReport, Outcome, Timing, Verification};
-use tilemark_core::{Fault, Info};
+use tilemark_core::{Case, Fault, Info};
 
 /// A case on its way to an outcome.
 struct Entrant<'p> {
@@ -20,6 +22,9 @@ struct Entrant<'p> {
     choice: Option<String>,
     wall_s: f64,
     device_s: f64,
+    /// What is left for new processes, and what one costs.
+    fresh_s: f64,
+    move_s: f64,
 }
 
 enum State {
@@ -54,6 +59,9 @@ impl Runner<'_> {
         for planned in &group.cases {
             entrants.push(self.prepare(planned)?);
         }
+        // The first process of a problem computes the truth, which others only read.
+        let least = entrants.iter().map(|entrant| entrant.wall_s).fold(f64::INFINITY, f64::min);
+        entrants.iter_mut().for_each(|entrant| entrant.move_s = least);
         if !self.verifies_only(&group.device) {
             self.rounds(&mut entrants, observer)?;
         }
@@ -80,25 +88,35 @@ impl Runner<'_> {
             Status::TooLarge { requested, available } => {
                 State::Ended(Outcome::OutOfMemory { requested: *requested, available: *available })
             }
-            Status::Ready => {
-                let request = Request::Prepare {
-                    case: Box::new(planned.case.clone()),
-                    method: Box::new(self.settings.method.clone()),
-                    overrides: self.settings.overrides.clone(),
-                    scratch: self.settings.scratch.clone(),
-                };
-                match self.ask(&planned.case, &request) {
-                    Ok(Reply::Ready { verification, code: compiled, choice: chosen }) => {
-                        (code, choice) = (compiled, chosen);
-                        State::Running { verification, timing: Timing { rounds: Vec::new() } }
-                    }
-                    other => State::Ended(outcome(other)),
+            Status::Ready => match self.ask(&planned.case, &self.preparation(&planned.case)) {
+                Ok(Reply::Ready { verification, code: compiled, choice: chosen }) => {
+                    (code, choice) = (compiled, chosen);
+                    State::Running { verification, timing: Timing { rounds: Vec::new() } }
                 }
-            }
+                other => State::Ended(outcome(other)),
+            },
         };
         self.check_cancelled()?;
         let wall_s = self.clock.now() - start;
-        Ok(Entrant { planned, state, code, choice, wall_s, device_s: 0.0 })
+        let fresh_s = if self.is_host(&planned.case.device) {
+            self.settings.method.fresh_workers_s
+        } else {
+            0.0
+        };
+        Ok(Entrant { planned, state, code, choice, wall_s, device_s: 0.0, fresh_s, move_s: 0.0 })
+    }
+
+    fn preparation(&self, case: &Case) -> Request {
+        Request::Prepare {
+            case: Box::new(case.clone()),
+            method: Box::new(self.settings.method.clone()),
+            overrides: self.settings.overrides.clone(),
+            scratch: self.settings.scratch.clone(),
+        }
+    }
+
+    fn is_host(&self, device: &str) -> bool {
+        self.infos.iter().any(|info| info.name == device && info.vendor == Vendor::Cpu)
     }
 
     /// Blocks of rounds, until it is clear how ours stands to the rivals or the method's limit is
@@ -118,6 +136,9 @@ impl Runner<'_> {
                     let rests = done > 0 && entrant.planned.standing == Standing::Rung;
                     if matches!(entrant.state, State::Running { .. }) && !rests {
                         observer.turn(&entrant.planned.case, index, end);
+                        if index > 0 {
+                            self.renew(entrant);
+                        }
                         self.turn(entrant, index, order as u32);
                         self.check_cancelled()?;
                     }
@@ -132,7 +153,33 @@ impl Runner<'_> {
         }
     }
 
+    /// Moves a case to a new process, if what is left for that suffices. What the old one's last
+    /// launch left is checked before it goes.
+    fn renew(&mut self, entrant: &mut Entrant<'_>) {
+        if entrant.move_s > entrant.fresh_s {
+            return;
+        }
+        let start = self.clock.now();
+        let case = &entrant.planned.case;
+        let moved = match self.ask(case, &Request::Finish) {
+            Ok(Reply::Finished { .. }) => {
+                self.dismiss(case);
+                self.ask(case, &self.preparation(case))
+            }
+            other => other,
+        };
+        if !matches!(moved, Ok(Reply::Ready { .. })) {
+            entrant.state = State::Ended(outcome(moved));
+        }
+        entrant.move_s = self.clock.now() - start;
+        entrant.fresh_s -= entrant.move_s;
+        entrant.wall_s += entrant.move_s;
+    }
+
     fn turn(&mut self, entrant: &mut Entrant<'_>, index: u32, order: u32) {
+        if matches!(entrant.state, State::Ended(_)) {
+            return;
+        }
         let start = self.clock.now();
         let reply = self.ask(&entrant.planned.case, &Request::Round { index, order });
         let elapsed = self.clock.now() - start;
@@ -147,7 +194,7 @@ impl Runner<'_> {
     }
 
     fn finish(&mut self, group: &Group, entrant: Entrant<'_>) -> Result<CaseResult, RunError> {
-        let Entrant { planned, state, code, choice, mut wall_s, device_s } = entrant;
+        let Entrant { planned, state, code, choice, mut wall_s, device_s, .. } = entrant;
         let start = self.clock.now();
         let outcome = match state {
             State::Ended(outcome) => outcome,

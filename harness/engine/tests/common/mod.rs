@@ -41,7 +41,7 @@ static ABOUT: About = About {
     cpu_rivals: "the same function under another name",
 };
 
-static IMPLEMENTATIONS: [Implementation; 10] = [
+static IMPLEMENTATIONS: [Implementation; 12] = [
     implementation("honest", honest),
     implementation("aborts", |_, _, _| std::process::abort()),
     implementation("spins", |_, _, _| {
@@ -73,12 +73,40 @@ static IMPLEMENTATIONS: [Implementation; 10] = [
         }
         honest(problem, inputs, outputs);
     }),
+    implementation("leaves_its_mark", |problem, inputs, outputs| {
+        is_first_process();
+        honest(problem, inputs, outputs);
+    }),
+    implementation("is_right_in_its_first_process", |problem, inputs, outputs| {
+        honest(problem, inputs, outputs);
+        if !is_first_process() {
+            outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
+        }
+    }),
     Implementation { standing: Standing::Rung, ..implementation("rung", honest) },
 ];
 
 /// The file that says that a worker of this runner has aborted.
 pub fn abort_mark(runner: u32) -> std::path::PathBuf {
     std::env::temp_dir().join(format!("tilemark-test-aborted-{runner}"))
+}
+
+/// Where processes leave their marks, one folder a runner.
+pub fn process_marks(runner: u32) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("tilemark-test-processes-{runner}"))
+}
+
+/// Whether no other worker of this runner has asked before this one. Each leaves a file.
+fn is_first_process() -> bool {
+    static FIRST: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *FIRST.get_or_init(|| {
+        let marks = process_marks(std::os::unix::process::parent_id());
+        std::fs::create_dir_all(&marks).expect("the temporary folder can be written to");
+        let before = std::fs::read_dir(&marks).expect("it was just made").count();
+        let mark = marks.join(std::process::id().to_string());
+        std::fs::write(mark, "").expect("the folder can be written to");
+        before == 0
+    })
 }
 
 /// The variants of `honest`, each with the implementation that it does the same as. Their times are
