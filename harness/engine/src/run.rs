@@ -5,12 +5,14 @@
 //! outcome, and the run goes on.
 
 mod group;
+mod others;
 
 use crate::measure::Clock;
 use crate::plan::Plan;
 use crate::store::StoreError;
 use crate::validate::{Overrides, Truth};
 use crate::worker::{Failure, Launcher, Link, Reply, Request};
+use others::{Others, Reading};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +72,8 @@ pub struct Runner<'a> {
     cancel: &'a AtomicBool,
     /// A worker holds one case at a time.
     workers: HashMap<Key, Link>,
+    /// What else a host did during turns.
+    others: Others,
 }
 
 /// Device, implementation and variant.
@@ -89,7 +93,8 @@ impl<'a> Runner<'a> {
         clock: &'a dyn Clock,
         cancel: &'a AtomicBool,
     ) -> Self {
-        Runner { launcher, settings, ceilings, infos, clock, cancel, workers: HashMap::new() }
+        let (workers, others) = (HashMap::new(), Others::default());
+        Runner { launcher, settings, ceilings, infos, clock, cancel, workers, others }
     }
 
     /// Carries out every group of the plan for which `is_done` says no.
@@ -140,6 +145,11 @@ impl<'a> Runner<'a> {
     /// Ends the worker of a case, so that the next question starts another.
     fn dismiss(&mut self, case: &Case) {
         self.workers.remove(&key(case));
+    }
+
+    /// What the host does beside the worker of a case.
+    fn reading(&self, case: &Case) -> Option<Reading> {
+        self.workers.get(&key(case)).and_then(|worker| Reading::beside(worker.process()))
     }
 
     fn check_cancelled(&self) -> Result<(), RunError> {

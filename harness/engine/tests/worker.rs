@@ -105,18 +105,24 @@ fn rungs_rest() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Six rounds take six processes where the method allows as many, one where it allows none; and a
-/// process whose answer is wrong ends the case, whatever those before it answered.
+/// Six rounds take six processes where the method allows as many, one where it allows none; what
+/// else the host does is told all the same, over turns that last; and a process whose answer is
+/// wrong ends the case, whatever those before it answered.
 fn new_processes() -> Result<(), Failed> {
     let marks = common::process_marks(std::process::id());
     for (fresh_workers_s, wanted) in [(60.0, 6), (0.0, 1)] {
-        let method = Method { fresh_workers_s, ..suite().method };
+        let (settle_window_s, settle_max_s) = (0.05, 0.2);
+        let method = Method { fresh_workers_s, settle_window_s, settle_max_s, ..suite().method };
         let results = run_by(method, &["leaves_its_mark", "rival"], 0);
         let processes = std::fs::read_dir(&marks)?.count();
         std::fs::remove_dir_all(&marks)?;
         let rounds = results[0].outcome.timing().map(|timing| timing.rounds.len());
         if (rounds, processes) != (Some(6), wanted) {
             return Err(format!("{processes} processes: {results:?}").into());
+        }
+        let last = results[0].outcome.timing().and_then(|timing| timing.rounds.last());
+        if last.and_then(|round| round.telemetry.other_load).is_none() {
+            return Err(format!("nothing is told of others: {results:?}").into());
         }
     }
     let method = Method { fresh_workers_s: 60.0, ..suite().method };

@@ -11,10 +11,7 @@ use tilemark_core::record::Ceilings;
 use tilemark_core::{Buffer, Bytes, Device, Fault, Info, Problem};
 
 mod ceilings;
-mod others;
 mod probe;
-
-use others::{Others, Reading};
 
 /// The host's processor.
 pub struct Cpu {
@@ -23,7 +20,6 @@ pub struct Cpu {
     prepared: HashMap<u32, Work>,
     next: u32,
     flush: Vec<u64>,
-    others: Others,
 }
 
 struct Work {
@@ -55,7 +51,6 @@ impl Cpu {
             prepared: HashMap::new(),
             next: 0,
             flush: Vec::new(),
-            others: Others::default(),
         }
     }
 
@@ -145,7 +140,6 @@ impl Device for Cpu {
     }
 
     fn time(&mut self, batch: &Batch<'_>) -> Result<Vec<Sample>, Fault> {
-        let before = Reading::now();
         let mut samples = Vec::with_capacity(batch.samples as usize);
         let mut sets = batch.sets.iter().cycle();
         for _ in 0..batch.samples {
@@ -161,12 +155,11 @@ impl Device for Cpu {
             let seconds = start.elapsed().as_secs_f64() / f64::from(batch.launches);
             samples.push(Sample { seconds, clock_hz: None, discarded: None });
         }
-        self.others.add(before);
         Ok(samples)
     }
 
     fn telemetry(&mut self) -> Telemetry {
-        Telemetry { other_load: self.others.load(), ..probe::telemetry() }
+        probe::telemetry()
     }
 
     fn ceilings(&mut self) -> Result<Option<Ceilings>, Fault> {

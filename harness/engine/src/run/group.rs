@@ -180,13 +180,21 @@ impl Runner<'_> {
         if matches!(entrant.state, State::Ended(_)) {
             return;
         }
-        let start = self.clock.now();
-        let reply = self.ask(&entrant.planned.case, &Request::Round { index, order });
+        let case = &entrant.planned.case;
+        let (start, before) = (self.clock.now(), self.reading(case));
+        let reply = self.ask(case, &Request::Round { index, order });
         let elapsed = self.clock.now() - start;
         entrant.wall_s += elapsed;
         entrant.device_s += elapsed;
+        let is_host = self.is_host(&case.device);
+        if is_host {
+            self.others.add(elapsed, before, self.reading(case));
+        }
         match (reply, &mut entrant.state) {
-            (Ok(Reply::Round { round }), State::Running { timing, .. }) => {
+            (Ok(Reply::Round { mut round }), State::Running { timing, .. }) => {
+                if is_host {
+                    round.telemetry.other_load = self.others.load();
+                }
                 timing.rounds.push(round);
             }
             (other, state) => *state = State::Ended(outcome(other)),

@@ -94,6 +94,11 @@ impl Link {
         }
     }
 
+    /// The process's number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a request and waits for its answer.
     pub fn ask(
         &mut self,
