@@ -35,6 +35,8 @@ pub enum Exit {
     Bug = 70,
     /// The user broke it off.
     Interrupted = 130,
+    /// Nobody read stdout to its end, as with `| head`: the code that a shell gives for SIGPIPE.
+    ClosedPipe = 141,
 }
 
 /// The table that `--help` shows.
@@ -50,7 +52,8 @@ Exit codes:
   15  environment unfit
   16  incomplete: cases of the plan have no result
   70  a bug of Tilemark's
- 130  interrupted";
+ 130  interrupted
+ 141  nobody read the output to its end (| head)";
 
 impl Exit {
     /// The word for it in the last JSON line.
@@ -67,6 +70,7 @@ impl Exit {
             Exit::Incomplete => "incomplete",
             Exit::Bug => "bug",
             Exit::Interrupted => "interrupted",
+            Exit::ClosedPipe => "closed_pipe",
         }
     }
 }

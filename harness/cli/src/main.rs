@@ -32,10 +32,11 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start_log(cli.verbose);
+    output::hide_closed_pipe();
     let exit = match std::panic::catch_unwind(|| dispatch(cli.verb)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => output::error(&error),
-        Err(_) => output::bug(),
+        Err(panic) => output::panicked(panic.as_ref()),
     };
     ExitCode::from(exit)
 }

@@ -3,6 +3,7 @@
 use crate::exit::{self, Exit};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -42,8 +43,28 @@ pub fn error(error: &anyhow::Error) -> Exit {
     exit::of(error)
 }
 
-/// Shows that the program itself failed; the panic's message stands above.
-pub fn bug() -> Exit {
+/// Keeps the message of a panic from stderr where it only says that stdout's reader is gone.
+pub fn hide_closed_pipe() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !is_closed_pipe(info.payload()) {
+            hook(info);
+        }
+    }));
+}
+
+/// What `println!` panics with when nobody reads any more.
+fn is_closed_pipe(panic: &dyn Any) -> bool {
+    let text = panic.downcast_ref::<String>();
+    text.is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe"))
+}
+
+/// Shows that the program itself failed, unless nobody reads what it prints; the panic's message
+/// stands above.
+pub fn panicked(panic: &dyn Any) -> Exit {
+    if is_closed_pipe(panic) {
+        return Exit::ClosedPipe;
+    }
     eprintln!("error: this is a bug of Tilemark's");
     eprintln!("hint: report it with the message above and the command line");
     Exit::Bug

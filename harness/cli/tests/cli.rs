@@ -113,6 +113,17 @@ fn every_smoke_case_of_ours_and_of_the_rivals_is_right() {
     Desk::new().tilemark("verify smoke").assert().success();
 }
 
+#[test]
+fn a_reader_that_has_seen_enough_is_no_bug_of_ours() {
+    let (reader, writer) = std::io::pipe().expect("there are pipes");
+    drop(reader);
+    let program = env!("CARGO_BIN_EXE_tilemark");
+    let ended = std::process::Command::new(program).arg("list").stdout(writer).output();
+    let ended = ended.expect("the program is built");
+    assert_eq!(ended.status.code(), Some(141));
+    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
 fn check_mistake(arguments: &str, code: i32, message: &str) {
     Desk::new().tilemark(arguments).assert().code(code).stderr(contains(message));
 }
