@@ -7,6 +7,7 @@
 //! - the difference is significant by itself (one in 1000) and among all cases (a
 //!   false-discovery rate of 5 %);
 //! - what took turns with it on the same problem did not move alike, as it does in a long burst;
+//! - it moved farther than nearly everything that moved the other way, since noise has no direction;
 //! - on a host, both sides have rounds in which no other process worked ([`company`]);
 //! - where no rivals tell the shift, it is slower before the shift is taken out as well.
 //!
@@ -172,7 +173,9 @@ fn judge(
     let beyond = difference.beyond(shift);
     let direction = beyond.direction(margin);
     let clear = by_rivals || direction == difference.direction(margin);
-    let alone = p_value <= SIGNIFICANT && !noise.neighbours_moved(idx, shift);
+    let alone = p_value <= SIGNIFICANT
+        && !noise.neighbours_moved(idx, shift)
+        && noise.stands_out(idx, shift);
     let verdict = match direction {
         _ if outcomes::is_less_exact(&pair.now.outcome, &pair.then.outcome) => Verdict::LessExact,
         Direction::Same if clear => Verdict::Same,

@@ -20,6 +20,9 @@ pub(crate) struct Machine {
     pub(crate) bursts: f64,
     /// How often a whole problem is, with all that take turns in it.
     pub(crate) long_bursts: f64,
+    /// What a second speed takes longer. How often a case runs at it is one draw a case and run, as
+    /// where another system shares a core now and then.
+    pub(crate) second_speed: f64,
 }
 
 /// `n` problems with a candidate each, a rung in every second and a rival in every third.
@@ -53,11 +56,13 @@ pub(crate) fn run(cases: &[(Script, f64)], machine: &Machine, seed: u64) -> Reco
         let wave = machine.drift * (phase + 0.2 * place as f64).sin();
         for (case, seconds) in problem {
             let process = machine.processes * noise.normal();
+            let often = noise.uniform();
             let rounds: Vec<f64> = (0..7)
                 .map(|_| {
                     let short = if noise.chance(machine.bursts) { 0.26 } else { 0.0 };
                     let jitter = machine.rounds * noise.normal();
-                    seconds * (shared + wave + burst + process + short + jitter).exp()
+                    let second = if noise.chance(often) { machine.second_speed } else { 0.0 };
+                    seconds * (shared + wave + burst + process + short + jitter + second).exp()
                 })
                 .collect();
             results.push(measured(case, &rounds));

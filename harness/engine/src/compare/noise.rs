@@ -10,7 +10,7 @@
 //! It knows no verdict and no cause.
 
 use super::difference::{Difference, LEAST_MARGIN, LEVEL};
-use super::series::{KIND_MIN, MAD_EFFICIENCY, Series, between_runs, error_variance};
+use super::series::{KIND_MIN, MAD_EFFICIENCY, Series, between_runs, deviations, error_variance};
 use super::student;
 use crate::measure::stats;
 
@@ -34,6 +34,13 @@ const UNSEEN_SHIFT: f64 = 0.03;
 /// problem hits its rival too, and two of four so hit would move the shift.
 const RIVALS_MIN: usize = 5;
 
+/// Noise has no direction. A machine with two speeds, as where another system shares a core, moves
+/// few cases far and most not at all, which no variance tells; but it moves them both ways. So a
+/// case must have moved farther than what moved the other way, by this factor: all of that but one
+/// and two in a hundred, which may be changes as well.
+const MIRRORED: f64 = 1.25;
+const UNMIRRORED: usize = 50;
+
 /// The standard error of a median is this times that of a mean.
 const MEDIAN_ERROR: f64 = 1.2533;
 
@@ -53,6 +60,9 @@ pub struct Noise<'a> {
     rivals: Vec<f64>,
     others: Vec<f64>,
     all: Vec<f64>,
+    /// How far those moved that became slower than their kind, descending; and faster.
+    slower: Vec<f64>,
+    faster: Vec<f64>,
 }
 
 /// What the noise says about one series.
@@ -84,7 +94,15 @@ impl<'a> Noise<'a> {
         let prior = (RESTLESS * rounds).max(PRIOR * PRIOR);
         let runs = (PRIOR_DEGREES * prior + seen_degrees * seen) / degrees;
         let critical = student::critical(ALARM, degrees);
-        Noise { series, rounds, runs, degrees, critical, rivals, others, all }
+        let (moves, _) = deviations(series);
+        let sizes = |sign: f64| {
+            let towards = moves.iter().map(|by| sign * by).filter(|by| *by > 0.0);
+            let mut sizes = stats::sorted(towards);
+            sizes.reverse();
+            sizes
+        };
+        let (slower, faster) = (sizes(1.0), sizes(-1.0));
+        Noise { series, rounds, runs, degrees, critical, rivals, others, all, slower, faster }
     }
 
     /// How the machine moved: the median over the rivals, or over all series if there are too few,
@@ -153,6 +171,14 @@ impl<'a> Noise<'a> {
         let own = series.difference.estimate - shift;
         let moved = neighbours(true).or_else(|| neighbours(false));
         moved.is_some_and(|moved| moved * own.signum() >= own.abs() / 2.0)
+    }
+
+    /// Whether a series moved farther than nearly all that moved the other way.
+    pub fn stands_out(&self, idx: usize, shift: f64) -> bool {
+        let own = self.series[idx].difference.estimate - shift;
+        let mirrored = if own > 0.0 { &self.faster } else { &self.slower };
+        let farthest = mirrored.get(1 + mirrored.len() / UNMIRRORED);
+        farthest.is_none_or(|farthest| own.abs() > MIRRORED * farthest)
     }
 
     /// How the series of a kind moved, if there are enough of them.
@@ -227,6 +253,20 @@ mod tests {
         let margin = |by| Noise::of(&scattered(by)).outlook(0).margin;
         assert!(margin(0.0) < 0.025, "{}", margin(0.0));
         assert!((0.1..0.4).contains(&margin(0.06)), "{}", margin(0.06));
+    }
+
+    #[test]
+    fn what_moved_the_other_way_as_far_takes_a_series_its_standing() {
+        let moved = |by: &[f64]| -> Vec<Series> {
+            let still = (0..9).map(|p| series(p, false, 0.0));
+            still.chain(by.iter().map(|by| series(20, false, *by))).collect()
+        };
+        let stands = |by: &[f64]| Noise::of(&moved(by)).stands_out(9, 0.0);
+        assert!(stands(&[0.5]) && stands(&[-0.5]));
+        assert!(stands(&[0.5, -0.6]), "one that moved so far may have changed");
+        assert!(!stands(&[0.5, -0.6, -0.45]) && !stands(&[-0.5, 0.6, 0.45]));
+        assert!(stands(&[0.5, -0.6, -0.35]), "farther by more than a quarter");
+        assert!(stands(&[0.5, 0.6, 0.55, 0.5]), "all went the same way");
     }
 
     #[test]

@@ -60,10 +60,9 @@ pub fn error_variance(variance: f64, rounds: f64) -> f64 {
     1.05 * 2.0 * variance / rounds
 }
 
-/// What the series scatter around the centre of their kind beyond what their rounds explain, and
-/// how many degrees of freedom that has. Rivals and others have centres of their own, since a
-/// change of all of ours is no noise.
-pub fn between_runs(series: &[Series], rounds: f64) -> (f64, f64) {
+/// What the series moved beyond the centre of their kind, and how many of these are free. Rivals and
+/// others have centres of their own, since a change of all of ours is no noise.
+pub fn deviations(series: &[Series]) -> (Vec<f64>, usize) {
     let mut deviations = Vec::with_capacity(series.len());
     let mut free = 0;
     for rival in [true, false] {
@@ -75,6 +74,13 @@ pub fn between_runs(series: &[Series], rounds: f64) -> (f64, f64) {
             free += estimates.len() - 1;
         }
     }
+    (deviations, free)
+}
+
+/// What the series scatter beyond what their rounds explain, and how many degrees of freedom that
+/// has.
+pub fn between_runs(series: &[Series], rounds: f64) -> (f64, f64) {
+    let (deviations, free) = deviations(series);
     let counts: Vec<f64> = series.iter().map(Series::rounds).collect();
     let error = error_variance(rounds, stats::median(&counts).unwrap_or(1.0));
     let scatter = pulled_variance(&deviations, free as f64);

@@ -15,6 +15,7 @@ const QUIET: Machine = Machine {
     drift: 0.0,
     bursts: 0.0,
     long_bursts: 0.0,
+    second_speed: 0.0,
 };
 
 /// Machines from a quiet one to a busy shared one.
@@ -32,8 +33,12 @@ const MACHINES: [Machine; 7] = [
         drift: 0.05,
         bursts: 0.1,
         long_bursts: 0.03,
+        second_speed: 0.0,
     },
 ];
+
+/// One on which every case runs at two speeds, as often at the second as chance has it that night.
+const TWO_SPEEDS: Machine = Machine { rounds: 0.02, second_speed: 0.5, ..QUIET };
 
 /// Verdicts of pairs of runs of identical code.
 fn identical(machine: &Machine, problems: usize, pairs: u64) -> Vec<Verdict> {
@@ -53,6 +58,15 @@ fn identical_code_is_hardly_ever_called_slower() {
         let pairs = 160 / problems as u64;
         let verdicts: Vec<Verdict> =
             MACHINES.iter().flat_map(|machine| identical(machine, problems, pairs)).collect();
+        let slower = verdicts.iter().filter(|v| is_slower(v)).count();
+        assert!(1000 * slower <= verdicts.len(), "{slower} of {}", verdicts.len());
+    }
+}
+
+#[test]
+fn a_second_speed_shows_in_what_moves_both_ways() {
+    for (problems, pairs) in [(16, 40), (64, 10)] {
+        let verdicts = identical(&TWO_SPEEDS, problems, pairs);
         let slower = verdicts.iter().filter(|v| is_slower(v)).count();
         assert!(1000 * slower <= verdicts.len(), "{slower} of {}", verdicts.len());
     }
