@@ -67,7 +67,7 @@ fn turns(method: &Method) -> String {
     if method.fresh_workers_s > 0.0 {
         text.push_str(&format!(
             " On a host a case goes on in a new process before each of its later rounds, as long as \
-             that takes no more than {} in all.",
+             the harness takes less than {} for it.",
             Seconds(method.fresh_workers_s)
         ));
     }

@@ -22,10 +22,10 @@ pub struct Method {
     /// one follows. Records from before there were blocks have one.
     #[serde(default = "one")]
     pub blocks: u32,
-    /// What a case on a host may spend on new processes: before each of its later rounds it goes on
-    /// in another one, as long as all of that fits. Where memory and code lie differs between
-    /// processes, and moves a time by more than the rounds of one of them show. Records from before
-    /// there were any spent nothing.
+    /// Before each of its later rounds a case on a host goes on in a new process, as long as what the
+    /// harness takes for it beside the device stays below this. Where memory and code lie differs
+    /// between processes, and moves a time by more than the rounds of one of them show. Records from
+    /// before there were any have none.
     #[serde(default)]
     pub fresh_workers_s: f64,
     /// Least number of samples of one round.

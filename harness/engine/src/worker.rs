@@ -21,7 +21,7 @@ use tilemark_core::record::{Ceilings, CodeReport, Round, Verification};
 use tilemark_core::{Case, Fault, Info};
 
 /// Version of the lines below.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// What a worker is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub enum Reply {
         code: Vec<CodeReport>,
         /// Which of a library's candidates it is.
         choice: Option<String>,
+        /// How long the device took to run it once.
+        ran_s: f64,
     },
     /// A round's samples.
     Round {

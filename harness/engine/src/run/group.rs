@@ -22,9 +22,15 @@ struct Entrant<'p> {
     choice: Option<String>,
     wall_s: f64,
     device_s: f64,
-    /// What is left for new processes, and what one costs.
-    fresh_s: f64,
+    /// What another process costs beside the device.
     move_s: f64,
+}
+
+impl Entrant<'_> {
+    /// What the harness took beside the device so far.
+    fn overhead_s(&self) -> f64 {
+        self.wall_s - self.device_s
+    }
 }
 
 enum State {
@@ -60,7 +66,8 @@ impl Runner<'_> {
             entrants.push(self.prepare(planned)?);
         }
         // The first process of a problem computes the truth, which others only read.
-        let least = entrants.iter().map(|entrant| entrant.wall_s).fold(f64::INFINITY, f64::min);
+        let running = entrants.iter().filter(|e| matches!(e.state, State::Running { .. }));
+        let least = running.map(Entrant::overhead_s).fold(f64::INFINITY, f64::min);
         entrants.iter_mut().for_each(|entrant| entrant.move_s = least);
         if !self.verifies_only(&group.device) {
             self.rounds(&mut entrants, observer)?;
@@ -80,7 +87,7 @@ impl Runner<'_> {
 
     fn prepare<'p>(&mut self, planned: &'p Planned) -> Result<Entrant<'p>, RunError> {
         let start = self.clock.now();
-        let (mut code, mut choice) = (Vec::new(), None);
+        let (mut code, mut choice, mut device_s) = (Vec::new(), None, 0.0);
         let state = match &planned.status {
             Status::Unsupported(reason) => {
                 State::Ended(Outcome::Unsupported { reason: reason.clone() })
@@ -89,8 +96,8 @@ impl Runner<'_> {
                 State::Ended(Outcome::OutOfMemory { requested: *requested, available: *available })
             }
             Status::Ready => match self.ask(&planned.case, &self.preparation(&planned.case)) {
-                Ok(Reply::Ready { verification, code: compiled, choice: chosen }) => {
-                    (code, choice) = (compiled, chosen);
+                Ok(Reply::Ready { verification, code: compiled, choice: chosen, ran_s }) => {
+                    (code, choice, device_s) = (compiled, chosen, ran_s);
                     State::Running { verification, timing: Timing { rounds: Vec::new() } }
                 }
                 other => State::Ended(outcome(other)),
@@ -98,12 +105,7 @@ impl Runner<'_> {
         };
         self.check_cancelled()?;
         let wall_s = self.clock.now() - start;
-        let fresh_s = if self.is_host(&planned.case.device) {
-            self.settings.method.fresh_workers_s
-        } else {
-            0.0
-        };
-        Ok(Entrant { planned, state, code, choice, wall_s, device_s: 0.0, fresh_s, move_s: 0.0 })
+        Ok(Entrant { planned, state, code, choice, wall_s, device_s, move_s: 0.0 })
     }
 
     fn preparation(&self, case: &Case) -> Request {
@@ -153,14 +155,15 @@ impl Runner<'_> {
         }
     }
 
-    /// Moves a case to a new process, if what is left for that suffices. What the old one's last
-    /// launch left is checked before it goes.
+    /// Moves a case on a host to a new process, if the method lets the harness take so long. What the
+    /// old one's last launch left is checked before it goes.
     fn renew(&mut self, entrant: &mut Entrant<'_>) {
-        if entrant.move_s > entrant.fresh_s {
+        let case = &entrant.planned.case;
+        let after = entrant.overhead_s() + entrant.move_s;
+        if !self.is_host(&case.device) || after > self.settings.method.fresh_workers_s {
             return;
         }
-        let start = self.clock.now();
-        let case = &entrant.planned.case;
+        let (start, before) = (self.clock.now(), entrant.overhead_s());
         let moved = match self.ask(case, &Request::Finish) {
             Ok(Reply::Finished { .. }) => {
                 self.dismiss(case);
@@ -168,12 +171,12 @@ impl Runner<'_> {
             }
             other => other,
         };
-        if !matches!(moved, Ok(Reply::Ready { .. })) {
-            entrant.state = State::Ended(outcome(moved));
+        match moved {
+            Ok(Reply::Ready { ran_s, .. }) => entrant.device_s += ran_s,
+            other => entrant.state = State::Ended(outcome(other)),
         }
-        entrant.move_s = self.clock.now() - start;
-        entrant.fresh_s -= entrant.move_s;
-        entrant.wall_s += entrant.move_s;
+        entrant.wall_s += self.clock.now() - start;
+        entrant.move_s = entrant.overhead_s() - before;
     }
 
     fn turn(&mut self, entrant: &mut Entrant<'_>, index: u32, order: u32) {

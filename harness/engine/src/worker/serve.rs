@@ -2,7 +2,7 @@
 
 use super::{PROTOCOL, Reply, Request};
 use crate::catalog::Catalog;
-use crate::measure::{self, HostClock};
+use crate::measure::{self, Clock as _, HostClock};
 use crate::tensors::{Placed, rotation_sets};
 use crate::validate::{Overrides, Rejection, Truth, verify};
 use std::io::{BufRead, Write};
@@ -53,10 +53,10 @@ fn answer(
             if let Some(last) = ready.take() {
                 last.placed.release(device);
             }
-            let next = prepare(catalog, device, *case, *method, overrides, &scratch)?;
+            let (next, ran_s) = prepare(catalog, device, *case, *method, overrides, &scratch)?;
             let checked = next.sets[CHECKED_SET];
             let (code, choice) = (device.code(checked), device.choice(checked));
-            let ready_with = |verification| Reply::Ready { verification, code, choice };
+            let ready_with = |verification| Reply::Ready { verification, code, choice, ran_s };
             let reply = check(device, &next, ready_with)?;
             *ready = Some(next);
             Ok(reply)
@@ -80,6 +80,7 @@ fn answer(
     }
 }
 
+/// Makes a case ready and runs it once; also says how long the device took for that.
 fn prepare(
     catalog: &Catalog,
     device: &mut dyn Device,
@@ -87,7 +88,7 @@ fn prepare(
     method: Method,
     overrides: Overrides,
     scratch: &Path,
-) -> Result<Ready, Fault> {
+) -> Result<(Ready, f64), Fault> {
     let infra = |e: crate::catalog::UnknownName| Fault::Infra { message: e.to_string() };
     let family = catalog.family(&case.problem.family).map_err(infra)?;
     let implementation = catalog.implementation(family, &case.implementation).map_err(infra)?;
@@ -108,8 +109,10 @@ fn prepare(
     // Others may read this truth too, so nothing of this implementation has run before.
     let truth = Truth::shared(family, &case.problem, scratch);
     placed.poison_outputs(device)?;
+    let clock = HostClock::new();
     device.run(prepared[CHECKED_SET])?;
-    Ok(Ready { family, case, method, overrides, placed, sets: prepared, truth })
+    let ran_s = clock.now();
+    Ok((Ready { family, case, method, overrides, placed, sets: prepared, truth }, ran_s))
 }
 
 /// How the case's variant runs, or the implementation by its own choice.
