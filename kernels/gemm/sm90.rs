@@ -58,6 +58,8 @@ pub struct Persistent {
     blocks: u32,
     #[serde(default)]
     pingpong: u32,
+    #[serde(default)]
+    defer: u32,
     stages: u32,
     #[serde(default = "one")]
     cluster: u32,
@@ -156,11 +158,26 @@ impl Persistent {
             && tile_m.is_multiple_of(64 * blocks)
             && (1..=3).contains(&self.consumers())
             && (self.pingpong == 0 || tile_m == 64 * blocks)
+            && (self.defer == 0 || self.may_defer(operands))
             && [1, 2, 4].contains(&cluster)
             && part.is_multiple_of(if operands.loads_k_major() { 8 } else { 64 })
             && stages >= 2
             && c_panels >= 1
             && self.shared_bytes() <= SM90_SHARED_BYTES
+    }
+
+    /// Whether a tile's rounded sums have registers beside the next tile's, and its panels a slice of
+    /// K each.
+    fn may_defer(&self, operands: &Operands) -> bool {
+        let panels = self.tile_n / 64;
+        let slices = (operands.sizes.k as u64 * operands.dtype.size()).div_ceil(SWIZZLE_BYTES);
+        self.blocks == 1
+            && self.pingpong == 0
+            && operands.c().is_aligned()
+            && operands.sizes.scale != Scale::RowColumn
+            && self.c_panels >= 2
+            && panels.is_multiple_of(self.c_panels)
+            && slices >= u64::from(panels)
     }
 
     fn consumers(&self) -> u32 {
@@ -212,6 +229,7 @@ impl Persistent {
             ("TILE_N", number(self.tile_n)),
             ("BLOCKS", number(self.blocks)),
             ("PINGPONG", number(self.pingpong)),
+            ("DEFER", number(self.defer)),
             ("STAGES", number(self.stages)),
             ("CLUSTER", number(self.cluster)),
             ("C_PANELS", number(self.c_panels)),

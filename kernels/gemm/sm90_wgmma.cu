@@ -6,6 +6,7 @@
 // A cluster of CLUSTER blocks down a column of tiles shares B: each fetches its part and the copy engine hands it to all.
 // The producer runs on into the next tile while the consumers store this one through C_PANELS panels of 64 x 64 a warpgroup.
 // With PINGPONG two consumers take whole tiles in turn, so that one stores while the other multiplies.
+// With DEFER a consumer holds its tile rounded and stores it, a panel a slice, while the next tile's first slices are multiplied.
 //
 // Work: 2 M N K flops over at least (M K + K N) sizeof(ELEMENT) + 2 M N bytes; at 4096^3 in bf16 1365 flops a byte, so bound by the
 // tensor cores (m64n256k16 takes 128 clocks), and on random data by the 700 W that they may draw.
@@ -21,6 +22,8 @@
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192),
 //   BLOCKS (1; BLOCKS TILE_N <= 384, or 256 with SCALES 2, which spills beyond), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
 //   CLUSTER (2; 1, 4; TILE_N / CLUSTER a multiple of 64 where B_K_MAJOR is 0, else of 8),
+//   DEFER (0; 1 with BLOCKS 1, PINGPONG 0, PROMOTE 0, C_TMA 1, SCALES 0 or 1, C_PANELS >= 2 a divisor of TILE_N / 64, and
+//   K of TILE_N / 64 slices or more),
 //   BAND (8: rows of clusters a band of the tile order), C_TMA (1), C_PANELS (2), SCALES (0),
 //   A_POLICY, B_POLICY (EVICT_NORMAL; EVICT_FIRST, EVICT_LAST: what L2 gives up or keeps),
 //   PROMOTE (0; n adds every n slices' sum in f32 registers, for 8-bit types, whose tensor-core sums keep 14 bits; BLOCKS 1, TILE_N <= 128).
@@ -46,6 +49,9 @@
 #endif
 #ifndef PINGPONG
 #define PINGPONG 0
+#endif
+#ifndef DEFER
+#define DEFER 0
 #endif
 #ifndef STAGES
 #define STAGES 4
@@ -86,6 +92,8 @@ constexpr int PANELS = TILE_N / 64;
 
 static_assert(!PINGPONG || TILE_M == 64 * BLOCKS, "taking turns, a warpgroup owns the whole tile");
 static_assert(!PROMOTE || (BLOCKS == 1 && !PINGPONG && TILE_N <= 128), "promotion holds two sets of sums");
+static_assert(!DEFER || (BLOCKS == 1 && !PINGPONG && !PROMOTE && C_TMA && SCALES < 2), "a tile put off takes the registers of all else");
+static_assert(!DEFER || (C_PANELS >= 2 && PANELS % C_PANELS == 0), "every tile put off begins with the first panel");
 
 struct Shape { int m, n, k; };
 
@@ -142,6 +150,7 @@ struct Consumer {
     Shared shared;
     Ring<STAGES> ring;
     u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
+    u32 previous = 0;                                    // stage of the slice before the next
 
     // 64 BLOCKS rows of A by TILE_N columns of B from the next slice; sums start at 0 unless `accumulate`.
     template <int N> DEVICE void multiply_slice(float (&sums)[N][SUMS], u32 accumulate) const {
@@ -162,18 +171,21 @@ struct Consumer {
         for (int i = 0; i < N; i++) wgmma_pin(sums[i]);
     }
 
-    // The sums over the next `slices` slices; one is multiplied while the next is awaited.
-    template <int N> DEVICE void multiply_slices(float (&sums)[N][SUMS], int slices) {
-        u32 previous = 0;
-#pragma unroll 1
-        for (int slice = 0; slice < slices; slice++, ring.advance()) {
-            multiply_slice(sums, slice);
-            if (slice) {
-                wgmma_wait_group<1>();
-                release_stage(shared, previous, thread);
-            }
-            previous = ring.stage;
+    // Adds the next slice, number `slice` of the sums; while it is multiplied, waits for the one before it.
+    template <int N> DEVICE void add_slice(float (&sums)[N][SUMS], int slice) {
+        multiply_slice(sums, slice);
+        if (slice) {
+            wgmma_wait_group<1>();
+            release_stage(shared, previous, thread);
         }
+        previous = ring.stage;
+        ring.advance();
+    }
+
+    // Adds slices `first` to `slices`, and waits for all.
+    template <int N> DEVICE void finish_sums(float (&sums)[N][SUMS], int first, int slices) {
+#pragma unroll 1
+        for (int slice = first; slice < slices; slice++) add_slice(sums, slice);
         if (PINGPONG) bar_arrive(4 + (index ^ 1), 256);
         wgmma_wait_group<0>();
 #pragma unroll
@@ -188,26 +200,32 @@ struct Consumer {
 #pragma unroll 1
         for (int slice = 0; slice < slices; slice += PROMOTE) {
             float part[1][SUMS];
-            multiply_slices(part, min_int(slices - slice, PROMOTE));
+            finish_sums(part, 0, min_int(slices - slice, PROMOTE));
 #pragma unroll
             for (int i = 0; i < SUMS; i++) sums[i] += part[0][i];
         }
     }
 };
 
+struct Scales {
+    const float *a, *b;
+    float both;                                          // where one scale serves all of a matrix
+
+    DEVICE Scales(const float* scale_a, const float* scale_b) : a(scale_a), b(scale_b), both(SCALES == 1 ? scale_a[0] * scale_b[0] : 1) {}
+};
+
 // A thread's accumulator i stands in row 16 warp + lane / 4 + 8 (i / 2 % 2), column 8 (i / 4) + 2 (lane % 4) + i % 2.
-DEVICE void scale_sums(float (&sums)[SUMS], const float* scale_a, const float* scale_b, Shape s, int row, int column) {
+DEVICE void scale_sums(float (&sums)[SUMS], Scales scales, Shape s, int row, int column) {
     if constexpr (SCALES == 1) {
-        float scale = scale_a[0] * scale_b[0];
 #pragma unroll
-        for (int i = 0; i < SUMS; i++) sums[i] *= scale;
+        for (int i = 0; i < SUMS; i++) sums[i] *= scales.both;
     }
     if constexpr (SCALES == 2) {
-        float upper = row < s.m ? scale_a[row] : 0, lower = row + 8 < s.m ? scale_a[row + 8] : 0;
+        float upper = row < s.m ? scales.a[row] : 0, lower = row + 8 < s.m ? scales.a[row + 8] : 0;
 #pragma unroll
         for (int i = 0; i < SUMS; i += 4) {
             int c = column + 2 * i;
-            float left = c < s.n ? scale_b[c] : 0, right = c + 1 < s.n ? scale_b[c + 1] : 0;
+            float left = c < s.n ? scales.b[c] : 0, right = c + 1 < s.n ? scales.b[c + 1] : 0;
             sums[i] *= upper * left, sums[i + 1] *= upper * right;
             sums[i + 2] *= lower * left, sums[i + 3] *= lower * right;
         }
@@ -226,32 +244,67 @@ DEVICE void store_panel_rows(u32 panel, const unsigned char* generic, OUTPUT* c,
     }
 }
 
-// Rounds 64 rows of sums and stores them, 64 columns at a time, through the warpgroup's panels in turn from panel `used` on.
-DEVICE void store_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared shared, const unsigned char* generic, OUTPUT* c,
-                       long long pitch, Shape s, int row, int column, u32 consumer, u32 thread, int used) {
+// A thread's part of a 64 x 64 panel, pairs of columns as accumulators stand, into swizzled shared memory.
+DEVICE void write_panel(u32 panel, const u32 (&pairs)[16], u32 thread) {
     u32 lane = thread % 32, warp = thread / 32;
     u32 row_byte = (warp * 16 + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
 #pragma unroll
+    for (int i = 0; i < 4; i++)
+        stmatrix_x4(panel + row_byte + ((i * 32 + column_byte) ^ swizzle), pairs[4 * i], pairs[4 * i + 1], pairs[4 * i + 2], pairs[4 * i + 3]);
+    fence_proxy_async();
+}
+
+DEVICE void store_panel(const TensorMap& c_map, Shape s, int row, int column, u32 panel) {
+    if (row < s.m && column < s.n) cp_async_bulk_tensor_2d_store(c_map, column, row, panel);
+    cp_async_bulk_commit_group();
+}
+
+DEVICE void round_panel(u32 (&pairs)[16], const float* sums) {
+#pragma unroll
+    for (int i = 0; i < 16; i++) pairs[i] = cvt_rn_x2<OUTPUT>(sums[2 * i], sums[2 * i + 1]);
+}
+
+// Rounds 64 rows of sums and stores them, 64 columns at a time, through the warpgroup's panels in turn from panel `used` on.
+DEVICE void store_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared shared, const unsigned char* generic, OUTPUT* c,
+                       long long pitch, Shape s, int row, int column, u32 consumer, u32 thread, int used) {
+#pragma unroll
     for (int p = 0; p < PANELS; p++) {
         u32 panel = shared.c(consumer, (used + p) % C_PANELS);
+        u32 pairs[16];
         if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 1>();
         bar_sync(1 + consumer, 128);
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const float* d = sums + p * 32 + i * 8;
-            stmatrix_x4(panel + row_byte + ((i * 32 + column_byte) ^ swizzle), cvt_rn_x2<OUTPUT>(d[0], d[1]), cvt_rn_x2<OUTPUT>(d[2], d[3]),
-                        cvt_rn_x2<OUTPUT>(d[4], d[5]), cvt_rn_x2<OUTPUT>(d[6], d[7]));
-        }
-        fence_proxy_async();
+        round_panel(pairs, sums + p * 32);
+        write_panel(panel, pairs, thread);
         bar_sync(1 + consumer, 128);
         if constexpr (C_TMA) {
-            if (thread == 0) {
-                if (row < s.m && column + p * 64 < s.n) cp_async_bulk_tensor_2d_store(c_map, column + p * 64, row, panel);
-                cp_async_bulk_commit_group();
-            }
-        } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + p * 64, warp * 16);
+            if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
+        } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + p * 64, thread / 32 * 16);
     }
 }
+
+// 64 rows of a tile that are rounded and not yet stored.
+struct Deferred {
+    u32 pairs[PANELS][16] = {};
+    int row, column = 0;
+
+    DEVICE explicit Deferred(Shape s) : row(s.m) {}      // outside of C: nothing to store
+
+    DEVICE void hold(const float (&sums)[SUMS], int at_row, int at_column) {
+#pragma unroll
+        for (int p = 0; p < PANELS; p++) round_panel(pairs[p], sums + p * 32);
+        row = at_row, column = at_column;
+    }
+
+    // Stores 64 columns. Before the warpgroup meets here, its first thread awaits the store that used the next panel, so that
+    // meeting once tells both that this panel is written and that the next may be.
+    DEVICE void store(int p, const TensorMap& c_map, Shared shared, Shape s, u32 consumer, u32 thread) const {
+        u32 panel = shared.c(consumer, p % C_PANELS);
+        write_panel(panel, pairs[p], thread);
+        if (thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 2>();
+        bar_sync(1 + consumer, 128);
+        if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
+    }
+};
 
 extern "C" __global__ __launch_bounds__(THREADS, 1)
 void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_constant__ TensorMap b_map, const __grid_constant__ TensorMap c_map,
@@ -298,29 +351,43 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
         u32 thread = consumer.thread;
         int warpgroup_row = PINGPONG ? 0 : consumer.index * BLOCKS * 64;
         int thread_row = thread / 32 * 16 + thread % 32 / 4, thread_column = 2 * (thread % 4);
+        Scales scales(scale_a, scale_b);
         float sums[BLOCKS][SUMS];
         if (PINGPONG && consumer.index == 1) {
             bar_arrive(4, 256);
             tiles.next();
             consumer.ring.skip(slices);
         }
+        [[maybe_unused]] Deferred last(shape);
         while (tiles.more()) {
-            TilePlace at = tiles.place();
             // By its turn the other has awaited every earlier slice, so that a stage's parity says which turn of the ring it holds.
             if (PINGPONG) bar_sync(4 + consumer.index, 256);
+            if constexpr (DEFER) {
+#pragma unroll
+                for (int p = 0; p < PANELS; p++) {
+                    consumer.add_slice(sums, p);
+                    last.store(p, c_map, shared, shape, consumer.index, thread);
+                }
+            }
+            TilePlace at = tiles.place();
             if constexpr (PROMOTE) consumer.multiply_slices_promoted(sums[0], slices);
-            else consumer.multiply_slices(sums, slices);
+            else consumer.finish_sums(sums, DEFER ? PANELS : 0, slices);
 #pragma unroll
             for (int i = 0; i < BLOCKS; i++) {
                 int row = at.row + warpgroup_row + i * 64;
-                scale_sums(sums[i], scale_a, scale_b, shape, row + thread_row, at.column + thread_column);
-                store_sums(sums[i], c_map, shared, memory, c, c_pitch, shape, row, at.column, consumer.index, thread, i * PANELS);
+                scale_sums(sums[i], scales, shape, row + thread_row, at.column + thread_column);
+                if constexpr (DEFER) last.hold(sums[i], row, at.column);
+                else store_sums(sums[i], c_map, shared, memory, c, c_pitch, shape, row, at.column, consumer.index, thread, i * PANELS);
             }
             tiles.next();
             if (PINGPONG) {
                 tiles.next();
                 consumer.ring.skip(slices);
             }
+        }
+        if constexpr (DEFER) {
+#pragma unroll
+            for (int p = 0; p < PANELS; p++) last.store(p, c_map, shared, shape, consumer.index, thread);
         }
         if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<0>();
     }

@@ -186,6 +186,21 @@ fn scales_of_rows_and_columns_get_a_tile_that_leaves_them_registers() {
 }
 
 #[test]
+fn a_tile_is_put_off_only_where_registers_the_copy_engine_and_k_allow_it() {
+    let tries = |dtype, shape: &str| {
+        let variants = tuning(shape, dtype).variants;
+        variants.iter().any(|variant| variant.choice.contains("DEFER = 1"))
+    };
+    // Four panels a tile, a slice of 128 bytes of K each.
+    assert!(tries(Dtype::Bf16, "m=4096,n=4096,k=193"));
+    assert!(!tries(Dtype::Bf16, "m=4096,n=4096,k=192"));
+    assert!(tries(Dtype::E4m3, "m=4096,n=4096,k=385,scale=tensor"));
+    assert!(!tries(Dtype::E4m3, "m=4096,n=4096,k=384,scale=tensor"));
+    assert!(!tries(Dtype::Bf16, "m=4096,n=4097,k=4096"));
+    assert!(!tries(Dtype::E4m3, "m=4096,n=4096,k=4096,scale=row_column"));
+}
+
+#[test]
 fn work_counts_products_sums_and_each_element_once() {
     let work = Gemm.work(&Trial::new(&Gemm, "m=3,n=5,k=7", Dtype::Bf16).problem);
     assert_eq!(work.convention, Flops(210));
