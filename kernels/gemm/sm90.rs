@@ -177,6 +177,7 @@ impl Persistent {
             && operands.sizes.scale != Scale::RowColumn
             && self.c_panels >= 2
             && panels.is_multiple_of(self.c_panels)
+            && panels <= self.stages
             && slices >= u64::from(panels)
     }
 

@@ -7,6 +7,7 @@
 // The producer runs on into the next tile while the consumers store this one through C_PANELS panels of 64 x 64 a warpgroup.
 // With PINGPONG two consumers take whole tiles in turn, so that one stores while the other multiplies.
 // With DEFER a consumer holds its tile rounded and stores it, a panel a slice, while the next tile's first slices are multiplied.
+// A block's last tile goes through the stages instead, which are spent by then, so that no panel waits for another.
 //
 // Work: 2 M N K flops over at least (M K + K N) sizeof(ELEMENT) + 2 M N bytes; at 4096^3 in bf16 1365 flops a byte, so bound by the
 // tensor cores (m64n256k16 takes 128 clocks), and on random data by the 700 W that they may draw.
@@ -22,8 +23,8 @@
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192),
 //   BLOCKS (1; BLOCKS TILE_N <= 384, or 256 with SCALES 2, which spills beyond), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
 //   CLUSTER (2; 1, 4; TILE_N / CLUSTER a multiple of 64 where B_K_MAJOR is 0, else of 8),
-//   DEFER (0; 1 with BLOCKS 1, PINGPONG 0, PROMOTE 0, C_TMA 1, SCALES 0 or 1, C_PANELS >= 2 a divisor of TILE_N / 64, and
-//   K of TILE_N / 64 slices or more),
+//   DEFER (0; 1 with BLOCKS 1, PINGPONG 0, PROMOTE 0, C_TMA 1, SCALES 0 or 1, which else spills, C_PANELS >= 2 that divides the panels
+//   of a tile, as many stages as these or more, and K of as many slices),
 //   BAND (8: rows of clusters a band of the tile order), C_TMA (1), C_PANELS (2), SCALES (0),
 //   A_POLICY, B_POLICY (EVICT_NORMAL; EVICT_FIRST, EVICT_LAST: what L2 gives up or keeps),
 //   PROMOTE (0; n adds every n slices' sum in f32 registers, for 8-bit types, whose tensor-core sums keep 14 bits; BLOCKS 1, TILE_N <= 128).
@@ -93,7 +94,7 @@ constexpr int PANELS = TILE_N / 64;
 static_assert(!PINGPONG || TILE_M == 64 * BLOCKS, "taking turns, a warpgroup owns the whole tile");
 static_assert(!PROMOTE || (BLOCKS == 1 && !PINGPONG && TILE_N <= 128), "promotion holds two sets of sums");
 static_assert(!DEFER || (BLOCKS == 1 && !PINGPONG && !PROMOTE && C_TMA && SCALES < 2), "a tile put off takes the registers of all else");
-static_assert(!DEFER || (C_PANELS >= 2 && PANELS % C_PANELS == 0), "every tile put off begins with the first panel");
+static_assert(!DEFER || (C_PANELS >= 2 && PANELS % C_PANELS == 0 && PANELS <= STAGES), "every tile put off begins with the first panel");
 
 struct Shape { int m, n, k; };
 
@@ -103,6 +104,10 @@ struct Shared {
     DEVICE u32 a(u32 stage) const { return base + stage * STAGE_BYTES; }
     DEVICE u32 b(u32 stage) const { return base + stage * STAGE_BYTES + A_BYTES; }
     DEVICE u32 c(u32 consumer, u32 panel) const { return base + STAGES * STAGE_BYTES + (consumer * C_PANELS + panel) * PANEL_BYTES; }
+    // A warpgroup's own 64 rows of A in a stage: room for a panel of C once they are multiplied and no slice follows.
+    DEVICE u32 spent(u32 consumer, u32 block, u32 stage) const {
+        return a(stage) + ((PINGPONG ? 0 : consumer * BLOCKS) + block) * PANEL_BYTES;
+    }
     DEVICE u32 full(u32 stage) const { return base + STAGES * STAGE_BYTES + CONSUMERS * C_PANELS * PANEL_BYTES + 8 * stage; }
     DEVICE u32 empty(u32 stage) const { return full(stage) + 8 * STAGES; }
 };
@@ -117,6 +122,7 @@ struct Tiles {
           rank(blockIdx.x % CLUSTER) {}
 
     DEVICE bool more() const { return index < rows * columns; }
+    DEVICE bool last() const { return index + step >= rows * columns; }
     DEVICE void next() { index += step; }
     // First row and column of this block's tile.
     DEVICE TilePlace place() const {
@@ -209,7 +215,7 @@ struct Consumer {
 
 struct Scales {
     const float *a, *b;
-    float both;                                          // where one scale serves all of a matrix
+    float both;                                          // the product of the two where each serves a whole matrix
 
     DEVICE Scales(const float* scale_a, const float* scale_b) : a(scale_a), b(scale_b), both(SCALES == 1 ? scale_a[0] * scale_b[0] : 1) {}
 };
@@ -244,14 +250,13 @@ DEVICE void store_panel_rows(u32 panel, const unsigned char* generic, OUTPUT* c,
     }
 }
 
-// A thread's part of a 64 x 64 panel, pairs of columns as accumulators stand, into swizzled shared memory.
+// A thread's part of a 64 x 64 panel, pairs of columns as accumulators stand, into swizzled shared memory; fence_proxy_async must follow.
 DEVICE void write_panel(u32 panel, const u32 (&pairs)[16], u32 thread) {
     u32 lane = thread % 32, warp = thread / 32;
     u32 row_byte = (warp * 16 + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
 #pragma unroll
     for (int i = 0; i < 4; i++)
         stmatrix_x4(panel + row_byte + ((i * 32 + column_byte) ^ swizzle), pairs[4 * i], pairs[4 * i + 1], pairs[4 * i + 2], pairs[4 * i + 3]);
-    fence_proxy_async();
 }
 
 DEVICE void store_panel(const TensorMap& c_map, Shape s, int row, int column, u32 panel) {
@@ -275,11 +280,34 @@ DEVICE void store_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared
         bar_sync(1 + consumer, 128);
         round_panel(pairs, sums + p * 32);
         write_panel(panel, pairs, thread);
+        fence_proxy_async();
         bar_sync(1 + consumer, 128);
         if constexpr (C_TMA) {
             if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
         } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + p * 64, thread / 32 * 16);
     }
+}
+
+// Stores what every thread has written into spent stages.
+DEVICE void store_spent(const TensorMap& c_map, Shared shared, Shape s, int row, int column, u32 consumer, u32 block, u32 thread) {
+    fence_proxy_async();
+    bar_sync(1 + consumer, 128);
+    if (thread == 0) {
+#pragma unroll
+        for (int p = 0; p < PANELS; p++) store_panel(c_map, s, row, column + p * 64, shared.spent(consumer, block, p));
+    }
+}
+
+// Rounds and stores 64 rows of a block's last tile; the warpgroup meets once, not twice a panel.
+DEVICE void store_last_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared shared, Shape s, int row, int column, u32 consumer,
+                            u32 block, u32 thread) {
+#pragma unroll
+    for (int p = 0; p < PANELS; p++) {
+        u32 pairs[16];
+        round_panel(pairs, sums + p * 32);
+        write_panel(shared.spent(consumer, block, p), pairs, thread);
+    }
+    store_spent(c_map, shared, s, row, column, consumer, block, thread);
 }
 
 // 64 rows of a tile that are rounded and not yet stored.
@@ -300,9 +328,16 @@ struct Deferred {
     DEVICE void store(int p, const TensorMap& c_map, Shared shared, Shape s, u32 consumer, u32 thread) const {
         u32 panel = shared.c(consumer, p % C_PANELS);
         write_panel(panel, pairs[p], thread);
+        fence_proxy_async();
         if (thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 2>();
         bar_sync(1 + consumer, 128);
         if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
+    }
+
+    DEVICE void store_last(const TensorMap& c_map, Shared shared, Shape s, u32 consumer, u32 thread) const {
+#pragma unroll
+        for (int p = 0; p < PANELS; p++) write_panel(shared.spent(consumer, 0, p), pairs[p], thread);
+        store_spent(c_map, shared, s, row, column, consumer, 0, thread);
     }
 };
 
@@ -352,13 +387,15 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
         int warpgroup_row = PINGPONG ? 0 : consumer.index * BLOCKS * 64;
         int thread_row = thread / 32 * 16 + thread % 32 / 4, thread_column = 2 * (thread % 4);
         Scales scales(scale_a, scale_b);
+        // With turns the other warpgroup, too, is done with every stage that this tile's slices have filled.
+        bool ends_in_stages = C_TMA && PANELS <= STAGES && (!PINGPONG || slices >= STAGES);
         float sums[BLOCKS][SUMS];
         if (PINGPONG && consumer.index == 1) {
             bar_arrive(4, 256);
             tiles.next();
             consumer.ring.skip(slices);
         }
-        [[maybe_unused]] Deferred last(shape);
+        [[maybe_unused]] Deferred deferred(shape);
         while (tiles.more()) {
             // By its turn the other has awaited every earlier slice, so that a stage's parity says which turn of the ring it holds.
             if (PINGPONG) bar_sync(4 + consumer.index, 256);
@@ -366,7 +403,7 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
 #pragma unroll
                 for (int p = 0; p < PANELS; p++) {
                     consumer.add_slice(sums, p);
-                    last.store(p, c_map, shared, shape, consumer.index, thread);
+                    deferred.store(p, c_map, shared, shape, consumer.index, thread);
                 }
             }
             TilePlace at = tiles.place();
@@ -376,7 +413,8 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
             for (int i = 0; i < BLOCKS; i++) {
                 int row = at.row + warpgroup_row + i * 64;
                 scale_sums(sums[i], scales, shape, row + thread_row, at.column + thread_column);
-                if constexpr (DEFER) last.hold(sums[i], row, at.column);
+                if constexpr (DEFER) deferred.hold(sums[i], row, at.column);
+                else if (ends_in_stages && tiles.last()) store_last_sums(sums[i], c_map, shared, shape, row, at.column, consumer.index, i, thread);
                 else store_sums(sums[i], c_map, shared, memory, c, c_pitch, shape, row, at.column, consumer.index, thread, i * PANELS);
             }
             tiles.next();
@@ -385,10 +423,7 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
                 consumer.ring.skip(slices);
             }
         }
-        if constexpr (DEFER) {
-#pragma unroll
-            for (int p = 0; p < PANELS; p++) last.store(p, c_map, shared, shape, consumer.index, thread);
-        }
+        if constexpr (DEFER) deferred.store_last(c_map, shared, shape, consumer.index, thread);
         if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<0>();
     }
     // No block leaves while a neighbour may still signal its barriers or fill its stages.
