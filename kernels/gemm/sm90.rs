@@ -12,7 +12,7 @@ use std::fmt;
 use tilemark_core::launch::{
     Argument, Constant, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
-use tilemark_core::{Bytes, Info, Problem};
+use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 static WGMMA: Source = Source {
     path: "gemm/sm90_wgmma.cu",
@@ -97,6 +97,9 @@ enum Policy {
     Last,
 }
 
+/// Columns of a tile of `sm90_wgmma.cu`; what is no multiple of 64 is for 8-bit types.
+const WIDTHS: [u32; 5] = [64, 128, 184, 192, 256];
+
 /// The most rows that `sm90_small_m.cu` takes in one tile.
 pub const SMALL_M_ROWS: u64 = 128;
 
@@ -152,7 +155,8 @@ impl Persistent {
         let most_sums = if operands.sizes.scale == Scale::RowColumn { 256 } else { 384 };
         let Persistent { tile_m, tile_n, blocks, stages, cluster, c_panels, .. } = *self;
         let part = tile_n / cluster.max(1);
-        [64, 128, 192, 256].contains(&tile_n)
+        WIDTHS.contains(&tile_n)
+            && (tile_n.is_multiple_of(64) || operands.dtype == Dtype::E4m3)
             && [1, 2].contains(&blocks)
             && blocks * tile_n <= most_sums
             && tile_m.is_multiple_of(64 * blocks)
@@ -169,7 +173,7 @@ impl Persistent {
     /// Whether a tile's rounded sums have registers beside the next tile's, and its panels a slice of
     /// K each.
     fn may_defer(&self, operands: &Operands) -> bool {
-        let panels = self.tile_n / 64;
+        let panels = self.tile_n.div_ceil(64);
         let slices = (operands.sizes.k as u64 * operands.dtype.size()).div_ceil(SWIZZLE_BYTES);
         self.blocks == 1
             && self.pingpong == 0

@@ -20,7 +20,7 @@
 //   b: B_K_MAJOR 1 (N, K): dims (K, N), box (W, TILE_N / CLUSTER); B_K_MAJOR 0 (K, N): dims (N, K), box (64, 64)
 //   c: dims (N, M), box (64, 64), of OUTPUT; with C_TMA 0 unused (pass a's): C is then written by ordinary stores, at any pitch
 // Arguments: a, b, c maps; C pointer, its pitch in elements; M, N, K; scale_a, scale_b (f32; may be null when SCALES is 0).
-// Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192),
+// Macros (default): ELEMENT (Bf16; Fp16, E4m3), OUTPUT (Bf16), B_K_MAJOR (0; 8-bit types: 1), TILE_M (128), TILE_N (256; 64, 128, 192; 8-bit types: 184),
 //   BLOCKS (1; BLOCKS TILE_N <= 384, or 256 with SCALES 2, which spills beyond), PINGPONG (0; 1 with TILE_M = 64 BLOCKS), STAGES (4),
 //   CLUSTER (2; 1, 4; TILE_N / CLUSTER a multiple of 64 where B_K_MAJOR is 0, else of 8),
 //   DEFER (0; 1 with BLOCKS 1, PINGPONG 0, PROMOTE 0, C_TMA 1, SCALES 0 or 1, which else spills, C_PANELS >= 2 that divides the panels
@@ -89,7 +89,7 @@ constexpr int STEPS = 4;                                 // wgmma instructions a
 constexpr int A_BYTES = TILE_M * 128, B_BYTES = TILE_N * 128, STAGE_BYTES = A_BYTES + B_BYTES;
 constexpr int PANEL_BYTES = 64 * 128;                    // 64 rows or k of 128 bytes
 constexpr int SUMS = TILE_N / 2;                         // a thread's accumulators for 64 rows
-constexpr int PANELS = TILE_N / 64;
+constexpr int PANELS = (TILE_N + 63) / 64;
 
 static_assert(!PINGPONG || TILE_M == 64 * BLOCKS, "taking turns, a warpgroup owns the whole tile");
 static_assert(!PROMOTE || (BLOCKS == 1 && !PINGPONG && TILE_N <= 128), "promotion holds two sets of sums");
@@ -250,6 +250,9 @@ DEVICE void store_panel_rows(u32 panel, const unsigned char* generic, OUTPUT* c,
     }
 }
 
+// First column of a panel in the tile. The last panel begins early where the tile's width is no multiple, and stores columns twice.
+DEVICE constexpr int panel_column(int panel) { return panel * 64 < TILE_N - 64 ? panel * 64 : TILE_N - 64; }
+
 // A thread's part of a 64 x 64 panel, pairs of columns as accumulators stand, into swizzled shared memory; fence_proxy_async must follow.
 DEVICE void write_panel(u32 panel, const u32 (&pairs)[16], u32 thread) {
     u32 lane = thread % 32, warp = thread / 32;
@@ -278,13 +281,13 @@ DEVICE void store_sums(const float (&sums)[SUMS], const TensorMap& c_map, Shared
         u32 pairs[16];
         if (C_TMA && thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 1>();
         bar_sync(1 + consumer, 128);
-        round_panel(pairs, sums + p * 32);
+        round_panel(pairs, sums + panel_column(p) / 2);
         write_panel(panel, pairs, thread);
         fence_proxy_async();
         bar_sync(1 + consumer, 128);
         if constexpr (C_TMA) {
-            if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
-        } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + p * 64, thread / 32 * 16);
+            if (thread == 0) store_panel(c_map, s, row, column + panel_column(p), panel);
+        } else store_panel_rows(panel - shared.base, generic, c, pitch, s, row, column + panel_column(p), thread / 32 * 16);
     }
 }
 
@@ -294,7 +297,7 @@ DEVICE void store_spent(const TensorMap& c_map, Shared shared, Shape s, int row,
     bar_sync(1 + consumer, 128);
     if (thread == 0) {
 #pragma unroll
-        for (int p = 0; p < PANELS; p++) store_panel(c_map, s, row, column + p * 64, shared.spent(consumer, block, p));
+        for (int p = 0; p < PANELS; p++) store_panel(c_map, s, row, column + panel_column(p), shared.spent(consumer, block, p));
     }
 }
 
@@ -304,7 +307,7 @@ DEVICE void store_last_sums(const float (&sums)[SUMS], const TensorMap& c_map, S
 #pragma unroll
     for (int p = 0; p < PANELS; p++) {
         u32 pairs[16];
-        round_panel(pairs, sums + p * 32);
+        round_panel(pairs, sums + panel_column(p) / 2);
         write_panel(shared.spent(consumer, block, p), pairs, thread);
     }
     store_spent(c_map, shared, s, row, column, consumer, block, thread);
@@ -319,7 +322,7 @@ struct Deferred {
 
     DEVICE void hold(const float (&sums)[SUMS], int at_row, int at_column) {
 #pragma unroll
-        for (int p = 0; p < PANELS; p++) round_panel(pairs[p], sums + p * 32);
+        for (int p = 0; p < PANELS; p++) round_panel(pairs[p], sums + panel_column(p) / 2);
         row = at_row, column = at_column;
     }
 
@@ -331,7 +334,7 @@ struct Deferred {
         fence_proxy_async();
         if (thread == 0) cp_async_bulk_wait_group_read<C_PANELS - 2>();
         bar_sync(1 + consumer, 128);
-        if (thread == 0) store_panel(c_map, s, row, column + p * 64, panel);
+        if (thread == 0) store_panel(c_map, s, row, column + panel_column(p), panel);
     }
 
     DEVICE void store_last(const TensorMap& c_map, Shared shared, Shape s, u32 consumer, u32 thread) const {

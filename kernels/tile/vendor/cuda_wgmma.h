@@ -25,9 +25,11 @@
 #define R32S ", %32, %33, %34, %35, %36, %37, %38, %39"
 #define R64S ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
 #define R80 ", %80, %81, %82, %83, %84, %85, %86, %87"
+#define R88 ", %88, %89, %90, %91"
 #define D32S "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39])
 #define D64S "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]), "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79])
 #define D80 "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87])
+#define D88 "+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91])
 
 #define WGMMA(NAME, REGISTERS, SHAPE, NAMES, A, B, SCALE, TA, TB, ...)                                                 \
     template <int TRANS_A, int TRANS_B> DEVICE void NAME(float (&d)[REGISTERS], u64 a, u64 b, u32 accumulate) {        \
@@ -71,6 +73,7 @@ WGMMA(wgmma_m64n176k16_bf16, 88, "m64n176k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R4
 WGMMA(wgmma_m64n80k16_f16, 40, "m64n80k16.f32.f16.f16", R0 R4 R8 R16 R32S, "%40", "%41", "%42", "%43", "%44", D0, D4, D8, D16, D32S)
 WGMMA(wgmma_m64n160k16_f16, 80, "m64n160k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64S, "%80", "%81", "%82", "%83", "%84", D0, D4, D8, D16, D32, D48, D64S)
 WGMMA(wgmma_m64n176k16_f16, 88, "m64n176k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64S R80, "%88", "%89", "%90", "%91", "%92", D0, D4, D8, D16, D32, D48, D64S, D80)
+WGMMA8(wgmma_m64n184k32_e4m3, 92, "m64n184k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48 R64S R80 R88, "%92", "%93", "%94", D0, D4, D8, D16, D32, D48, D64S, D80, D88)
 
 // wgmma_<shape>_<type>_registers: the same with a (64, 16) in registers, a thread's four as mma_m16n8k16 takes them.
 #define WGMMA_REGISTERS(NAME, REGISTERS, SHAPE, NAMES, A, B, SCALE, TB, ...)                                           \
@@ -116,6 +119,8 @@ WGMMA8_REGISTERS(wgmma_m64n128k32_e4m3_registers, 64, "m64n128k32.f32.e4m3.e4m3"
 #undef D64S
 #undef R80
 #undef D80
+#undef R88
+#undef D88
 #undef R64
 #undef D64
 #undef R96
@@ -157,6 +162,7 @@ template <int TRANS_A, int TRANS_B, int R> DEVICE void wgmma(E4m3, float (&d)[R]
     else if constexpr (R == 32) wgmma_m64n64k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 48) wgmma_m64n96k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k32_e4m3(d, a, b, accumulate);
+    else if constexpr (R == 92) wgmma_m64n184k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 96) wgmma_m64n192k32_e4m3(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k32_e4m3(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
