@@ -150,7 +150,8 @@ impl Family for FftConvBackward {
 
 /// Each factor of a bin's products is rounded up to four times in 16 bits, and the result is not:
 /// √8 errors of 0.41 units. A product of two normal numbers is large far more often than a normal
-/// one, and its error with it: the largest of millions is 14 deviations of a lone product.
+/// one, and its error with it: the largest of millions is 14 deviations of a lone product. Where
+/// sequences have fewer elements than the spectrum, bins share their errors.
 fn spectrum_tolerance(problem: &Problem) -> Tolerance {
     let Sizes { b, h, n, l, gated } = Sizes::of(problem);
     let unit = unit_roundoff(problem.dtype);
@@ -162,7 +163,7 @@ fn spectrum_tolerance(problem: &Problem) -> Tolerance {
     };
     Tolerance {
         factor: 2.0,
-        floor_relative: relative * cancellation((h * (n + 2)) as u64),
+        floor_relative: relative * cancellation((h * (n + 2).min(b * l)) as u64),
         floor_absolute: largest * element,
     }
 }
