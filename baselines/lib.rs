@@ -34,6 +34,7 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("block_sparse_attention_bwd", &rivals::torch::MASKED_BACKWARD),
     ("block_sparse_attention_bwd", &rivals::torch::FLEX_BACKWARD),
     ("fftconv", &rivals::realfft::REALFFT),
+    ("fftconv", &rivals::cufft::FFTCONV),
     ("fftconv", &rivals::torch::FFTCONV),
     ("fftconv_bwd", &rivals::torch::FFTCONV_BACKWARD),
     ("rmsnorm", &rivals::torch::RMSNORM),
@@ -49,10 +50,15 @@ pub fn libraries(vendor: Vendor) -> Vec<(String, String)> {
         return Vec::new();
     }
     let own = match vendor {
-        Vendor::Nvidia => {
-            [("cublas", rivals::cublas::version()), ("cublaslt", rivals::cublaslt::version())]
-        }
-        _ => [("rocblas", rivals::rocblas::version()), ("hipblaslt", rivals::hipblaslt::version())],
+        Vendor::Nvidia => vec![
+            ("cublas", rivals::cublas::version()),
+            ("cublaslt", rivals::cublaslt::version()),
+            ("cufft", rivals::cufft::version()),
+        ],
+        _ => vec![
+            ("rocblas", rivals::rocblas::version()),
+            ("hipblaslt", rivals::hipblaslt::version()),
+        ],
     };
     let mut found = rivals::torch::versions();
     found.extend(own.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))));

@@ -8,6 +8,7 @@ pub mod realfft;
 
 pub mod cublas;
 pub mod cublaslt;
+pub mod cufft;
 pub mod hipblaslt;
 pub mod rocblas;
 pub mod torch;
