@@ -54,8 +54,8 @@ DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, 
     int exponent = read_bins(spectrum, bins);
     __syncthreads();
     for (int i = threadIdx.x; i < SPECTRUM * 4; i += THREADS) {
-        int k1 = i / (256 * RADIX) % 16, half = i / (4096 * RADIX);
-        int k = (k1 + 16 * second_bin(i) + 256 * third_bin(i)) * HALVES + half;
+        int k1 = i / (4 * ROW_VECTORS) % 16, residue = i / (64 * ROW_VECTORS);
+        int k = (k1 + 16 * second_bin(i) + 256 * third_bin(i)) * RESIDUES + residue;
         // The mirror image is the conjugate: the sign of the upper half.
         arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
     }
@@ -88,12 +88,13 @@ DEVICE u32 table_word(int i) {
         int n3 = (i - STRIP_TABLE * 4) / 256 % N3;
         return pair(root(n3 * (order(slot) + 16 * order(g)), M));
     }
-    if (i < HALF_TABLE * 4) {
-        int k1 = (i - ROW_TABLE * 4) / (256 * RADIX), p = (i - ROW_TABLE * 4) / 256 % RADIX;
-        int n3 = (RADIX * order(slot) + p) % N3;
-        return pair(root(n3 * (k1 + 16 * g), M));
+    if (i < PIECE_TABLE * 4) {
+        i -= ROW_TABLE * 4;
+        int k1 = i / (4 * ROW_VECTORS), p = i / (8 * ROW_STEP) % RADIX, n3 = (RADIX * order(i / 4 % QUARTERS * 2 + column(i % 4)) + p) % N3;
+        return pair(root(n3 * (k1 + 16 * second_bin(i)), M));
     }
-    return pair(root(i - HALF_TABLE * 4, N));
+    i -= PIECE_TABLE * 4;
+    return pair(root(i % M * (i / M + 1), N));
 }
 
 extern "C" __global__ __launch_bounds__(THREADS)

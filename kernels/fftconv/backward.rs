@@ -48,7 +48,7 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
     },
     Implementation {
         name: "sm90_monarch",
-        idea: "the forward pass's kernel with the conjugate filter, and sums over the batch in L2 by one block a bin",
+        idea: "both spectra at hand: each signal is transformed once and taken back at once, clusters share long ones, sums over the batch in L2 by one block a bin",
         standing: Standing::Candidate,
         supports: cuda_backward::any_since_sm90,
         code: Code::Steps(cuda_backward::monarch),

@@ -34,6 +34,12 @@ pub const LONGEST: u64 = 32768;
 /// Architectures whose blocks have less than the 128 KB of shared memory that it takes.
 const NARROW: [&str; 4] = ["sm_86", "sm_89", "sm_120", "sm_121"];
 
+/// Spectra that should stay in L2 while a band of heads goes through its batch.
+const BAND: Bytes = Bytes(12 << 20);
+
+/// Blocks of a grid along y.
+const MOST_GROUPS: u64 = 65_535;
+
 /// Blocks of `arrange.cu` that compute tables.
 const TABLE_BLOCKS: u64 = 32;
 
@@ -49,6 +55,9 @@ pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
         return Err(format!("{n} points take 128 KB of shared memory, more than {}", info.arch));
     }
     needs_31_bits(&[b * h, l])?;
+    if b > MOST_GROUPS {
+        return Err(format!("its grid covers a batch of {MOST_GROUPS}, not {b}"));
+    }
     if n > LONGEST { needs_31_bits(&outer.grids(b, h)) } else { Ok(()) }
 }
 
@@ -68,7 +77,6 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
         u: U,
         gates: sizes.gated.then_some([PRE, POST]),
         y: y_index(sizes.gated),
-        adjoint: false,
         scaled_rows: false,
     };
     Plan {
@@ -102,35 +110,57 @@ impl Scratch {
 #[derive(Clone, Copy)]
 pub struct Cut {
     n: u64,
-    halves: u64,
+    /// Points that a block transforms at once at most.
+    held: u64,
+    residues: u64,
     pairs: u64,
     radix: u64,
-    /// Complex numbers of a half of all pairs.
+    /// Of four lanes of a row those that see different numbers of a table.
+    quarters: u64,
+    /// Complex numbers of a residue of all pairs.
     points: u64,
 }
 
 impl Cut {
     /// Of n points, at most [`LONGEST`].
     pub fn of(n: u64) -> Self {
-        let halves = if n > 16384 { 2 } else { 1 };
-        let third = n / halves / 256;
+        Cut::holding(n, LONGEST / 2)
+    }
+
+    /// The same, where transforms of more than so many points are cut into residues.
+    pub fn holding(n: u64, held: u64) -> Self {
+        let residues = n.div_ceil(held);
+        let third = n / residues / 256;
         let slots = third.max(16);
-        Cut { n, halves, pairs: slots / third, radix: slots / 16, points: 256 * slots }
+        let quarters = match third {
+            ..8 => 1,
+            8 => 2,
+            _ => 4,
+        };
+        let (pairs, radix) = (slots / third, slots / 16);
+        Cut { n, held, residues, pairs, radix, quarters, points: 256 * slots }
     }
 
     /// Sizes of [`Scratch`] for so many spectra, and scales of each.
     pub fn scratch(self, heads: u64, scales: u64) -> Vec<Bytes> {
-        let spectra = heads * self.spectrum_vectors();
+        let spectra = heads * 16 * self.residues * self.row_vectors();
         vec![Bytes(16 * self.table_vectors()), Bytes(16 * spectra), Bytes(4 * heads * scales)]
     }
 
+    /// Heads of a band, groups, bands.
+    fn grid(self, batch: u64, heads: u64) -> [u64; 3] {
+        let band = (BAND.0 / (256 * self.residues * self.row_vectors())).max(1);
+        let bands = heads.div_ceil(band);
+        [heads.div_ceil(bands), self.groups(batch), bands]
+    }
+
     fn threads(self) -> u64 {
-        32 * if self.radix == 1 { 2 } else { 4 * self.halves }
+        32 * if self.radix == 1 { 2 } else { 4 * self.residues }
     }
 
     /// Transforms that a sequence is.
-    pub fn halves(self) -> u64 {
-        self.halves
+    pub fn residues(self) -> u64 {
+        self.residues
     }
 
     /// Groups of pairs that a block has at a time.
@@ -138,33 +168,30 @@ impl Cut {
         batch.div_ceil(2 * self.pairs)
     }
 
-    /// Threads of a block that correlates.
-    pub fn correlating_threads(self) -> u64 {
-        32 * 2 * self.radix
+    /// Threads of a block that differentiates, and its shared memory: both signals of a residue.
+    pub fn differentiating_block(self) -> (u64, u64) {
+        (64 * self.radix, 8 * self.points)
     }
 
-    /// Shared memory of a block that correlates: both signals of a half.
-    pub fn correlating_bytes(self) -> u64 {
-        8 * self.points
-    }
-
-    /// Floats that a head's split of the batch sums, of all halves.
+    /// Floats that a head's split of the batch sums, of all residues.
     pub fn sums(self) -> u64 {
-        let third = self.n / self.halves / 256;
-        let kept = match third {
-            ..8 => 1,
-            8 => 2,
-            _ => 4,
-        };
-        self.halves * 16 * self.radix * kept * 128
+        self.residues * 16 * self.radix * self.quarters * 128
+    }
+
+    /// The macros of `signals.h`, for sequences of these extents.
+    pub fn of_signals(self, extents: [u64; 3], gated: bool) -> [(&'static str, Constant); 3] {
+        let [batch, _, length] = extents;
+        let full = length == self.n && batch.is_multiple_of(2 * self.pairs);
+        [("GATED", gated), ("ALIGNED", length.is_multiple_of(8)), ("FULL", full)]
+            .map(|(name, value)| (name, i64::from(value).into()))
+    }
+
+    fn row_vectors(self) -> u64 {
+        16 * self.radix * self.quarters
     }
 
     fn table_vectors(self) -> u64 {
-        320 + self.points / 2 + (self.halves - 1) * self.n / self.halves / 4
-    }
-
-    fn spectrum_vectors(self) -> u64 {
-        self.halves * self.points / 4
+        320 + self.n / 4 + 16 * self.row_vectors()
     }
 }
 
@@ -179,7 +206,7 @@ pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, scratch: Scratch) -> Launch {
     Launch {
         source: &ARRANGE,
         entry: "fftconv_arrange",
-        constants: constants(n, dtype),
+        constants: constants(cut, dtype),
         grid: [(TABLE_BLOCKS + heads) as u32, 1, 1],
         block: [threads as u32, 1, 1],
         cluster: [1, 1, 1],
@@ -202,38 +229,38 @@ pub struct Convolution {
     pub gates: Option<[usize; 2]>,
     /// The number of y.
     pub y: usize,
-    /// Whether the filter is conjugated.
-    pub adjoint: bool,
     /// Whether each row of a spectrum has a scale of its own.
     pub scaled_rows: bool,
 }
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    let Convolution { cut, dtype, extents, u, gates, y, adjoint, scaled_rows } = *convolution;
-    let [batch, heads, length] = extents;
+    let Convolution { cut, dtype, extents, u, gates, y, scaled_rows } = *convolution;
+    let [batch, heads, _] = extents;
     let mut arguments = vec![tensor(u)];
     arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
     arguments.extend([scratch.tables, scratch.spectra, scratch.scales, y].map(tensor));
     arguments.extend(extents.map(count));
-    let mut constants = constants(cut.n, dtype);
-    constants.push(("GATED", i64::from(gates.is_some()).into()));
-    constants.push(("ALIGNED", i64::from(length.is_multiple_of(8)).into()));
-    constants.push(("ADJOINT", i64::from(adjoint).into()));
+    let mut constants = constants(cut, dtype);
+    constants.extend(cut.of_signals(extents, gates.is_some()));
     constants.push(("SCALED_ROWS", i64::from(scaled_rows).into()));
     Launch {
         source: &MONARCH,
         entry: "fftconv_monarch",
         constants,
-        grid: [(heads * cut.groups(batch)) as u32, 1, 1],
+        grid: cut.grid(batch, heads).map(|extent| extent as u32),
         block: [cut.threads() as u32, 1, 1],
         cluster: [1, 1, 1],
-        dynamic_shared_bytes: (cut.halves * 4 * cut.points) as u32,
+        dynamic_shared_bytes: (cut.residues * 4 * cut.points) as u32,
         arguments,
     }
 }
 
 /// The macros of `monarch.h`.
-pub fn constants(n: u64, dtype: Dtype) -> Vec<(&'static str, Constant)> {
-    vec![("TRANSFORM", (n as i64).into()), ("ELEMENT", element(dtype).into())]
+pub fn constants(cut: Cut, dtype: Dtype) -> Vec<(&'static str, Constant)> {
+    vec![
+        ("TRANSFORM", (cut.n as i64).into()),
+        ("HELD", (cut.held as i64).into()),
+        ("ELEMENT", element(dtype).into()),
+    ]
 }

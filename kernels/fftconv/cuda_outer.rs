@@ -58,7 +58,7 @@ impl Outer {
 
     /// Rows of a part's spectrum, each with a scale of its own.
     fn rows(self) -> u64 {
-        16 * Cut::of(self.inner()).halves()
+        16 * Cut::of(self.inner()).residues()
     }
 
     /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
@@ -105,7 +105,6 @@ pub fn plan(problem: &Problem) -> Plan {
         u: tensors.parts[0],
         gates: None,
         y: tensors.parts[1],
-        adjoint: false,
         scaled_rows: true,
     };
     let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, tensors.inner)];
@@ -178,7 +177,7 @@ fn stage(problem: &Problem, outer: Outer, tensors: &Tensors, way: Way) -> Launch
 
 /// The macros of `monarch.h`.
 fn constants(outer: Outer, dtype: Dtype) -> Vec<(&'static str, tilemark_core::launch::Constant)> {
-    let mut constants = cuda::constants(outer.inner(), dtype);
+    let mut constants = cuda::constants(Cut::of(outer.inner()), dtype);
     constants.push(("OUTER", (outer.points as i64).into()));
     constants
 }

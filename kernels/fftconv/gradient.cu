@@ -3,7 +3,7 @@
 //
 // Mapping: a thread has a bin. Work: N sums of two f32 read, by 8 bytes each, and N/2 + 1 written a head: bound by L2.
 //
-// Launch. block (THREADS), grid (heads * CHUNKS). Arguments: sums (heads, splits, HALVES, 16, RADIX, KEPT, 32, 2, 2) f32, by k1, k3 / 16,
+// Launch. block (THREADS), grid (heads * CHUNKS). Arguments: sums (heads, splits, RESIDUES, 16, RADIX, KEPT, 32, 2, 2) f32, by k1, k3 / 16,
 // columns, lanes, rows and parts; gradient (heads, N/2 + 1, 2) f32.
 // Macros (default): those of monarch.h.
 #include "fftconv/monarch.h"
@@ -25,7 +25,7 @@ DEVICE int kept_of(int k3) {
 
 // Where bin k stands among the sums of a split, in complex numbers.
 DEVICE int place_of(int k) {
-    int half = k % HALVES, k1 = k / HALVES % 16, k2 = k / HALVES / 16 % 16, k3 = k / HALVES / 256;
+    int half = k % RESIDUES, k1 = k / RESIDUES % 16, k2 = k / RESIDUES / 16 % 16, k3 = k / RESIDUES / 256;
     int vector = ((half * 16 + k1) * RADIX + across(k3 / 16)) * KEPT + kept_of(k3 % 16);
     return (vector * 32 + k2 % 8 * 4 + quarter_of(k3 % 16)) * 2 + k2 / 8;
 }
@@ -34,9 +34,9 @@ extern "C" __global__ __launch_bounds__(THREADS)
 void fftconv_gradient(const Complex* sums, Complex* gradient, int splits) {
     int head = blockIdx.x / CHUNKS, k = blockIdx.x % CHUNKS * THREADS + threadIdx.x;
     if (k >= BINS) return;
-    sums += (long long)head * splits * HALVES * SUMS / 2;
+    sums += (long long)head * splits * RESIDUES * SUMS / 2;
     Complex total = {0, 0};
-    for (int split = 0; split < splits; split++, sums += HALVES * SUMS / 2) {
+    for (int split = 0; split < splits; split++, sums += RESIDUES * SUMS / 2) {
         Complex a = sums[place_of(k)], b = sums[place_of((N - k) % N)];
         total.re += a.re + b.re, total.im += a.im - b.im;
     }

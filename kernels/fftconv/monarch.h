@@ -5,18 +5,22 @@
 //   over n1, times w_256^(n2 k1), over n2, times w_M^(n3 (k1 + 16 k2)), over n3, where w_m = exp(-2 pi i / m).
 // Two real sequences are the real and the imaginary plane of one complex one: the filter is real, so that they never mix.
 // A plane is (n1 or k1, n2 or k2, slot) in 16 bits, and every stage leaves its results where its operands lay.
-// The slots are the n3 of one pair; below 16 of them, those of several pairs side by side. Beyond 16384 points, sums and
-// differences of the two halves of a sequence are two transforms of half the length.
+// The slots are the n3 of one pair; below 16 of them, those of several pairs side by side. Beyond HELD points a sequence is cut into
+// RESIDUES pieces of M: transforms over t of sum_i w_RESIDUES^(i j) u[t + i M], times w_N^(j t), have the bins k of residue j.
 //
 // Transforms of OUTER N points have one stage more around these, n = n0 N + r to k = k0 + OUTER k' (outer.cu). A real sequence's results
 // of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r.
 //
-// Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), OUTER (1; 16, 32, 64, 128), ELEMENT (Bf16; Fp16).
+// Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), HELD (16384: points that a block transforms at once at most),
+// OUTER (1; 16, 32, 64, 128), ELEMENT (Bf16; Fp16).
 #pragma once
 #include "tile/tile.h"
 
 #ifndef TRANSFORM
 #define TRANSFORM 4096
+#endif
+#ifndef HELD
+#define HELD 16384
 #endif
 #ifndef OUTER
 #define OUTER 1
@@ -25,11 +29,11 @@
 #define ELEMENT Bf16
 #endif
 
-constexpr int N = TRANSFORM, HALVES = N > 16384 ? 2 : 1;
-constexpr int M = N / HALVES;
+constexpr int N = TRANSFORM, RESIDUES = N > HELD ? N / HELD : 1;
+constexpr int M = N / RESIDUES;
 constexpr int N3 = M / 256, SLOTS = N3 < 16 ? 16 : N3, PAIRS = SLOTS / N3;
 constexpr int RADIX = SLOTS / 16;                        // of the third stage beyond the 16 that the tensor cores do
-constexpr int POINTS = 256 * SLOTS;                      // of a half of all pairs
+constexpr int POINTS = 256 * SLOTS;                      // of a residue of all pairs
 constexpr int PLANE = 2 * POINTS;                        // bytes
 constexpr int UNITS = SLOTS / 4;                         // of 8 bytes, four slots, in a row of a plane
 
@@ -58,21 +62,27 @@ DEVICE constexpr u32 place(u32 d1, u32 d2, u32 u) {
     return ((d1 * 16 + d2) * UNITS + u) ^ mask;
 }
 
+// Where pairs stand side by side, lanes of one row see the same numbers of a table by slots: that many of each four differ. A row of
+// such a table has two rows of eight lanes' quarters for each of RADIX tiles.
+constexpr int QUARTERS = N3 < 8 ? 1 : N3 == 8 ? 2 : 4;
+constexpr int ROW_STEP = 8 * QUARTERS, ROW_VECTORS = RADIX * 2 * ROW_STEP;
+DEVICE u32 seen_by(u32 lane) { return lane / 4 * QUARTERS + lane % QUARTERS; }
+
 // Tables of vectors of four words, one vector a lane: DFT matrices as operands, and twiddle factors as pairs of fp16, whose
 // rounding adds nothing to that of bf16. What a warp reads together lies together.
 constexpr int DFT_TABLE = 0;                             // re, im of stages 1 and 2
 constexpr int SLOTS_TABLE = 64;                          // the same of stage 3: of several pairs, a block each
 constexpr int FIRST_TABLE = 128;                         // w_256^(n2 k1), rows (2) of four columns
 constexpr int THIRD_TABLE = 192;                         // w_N3^(k p), p = 1 to RADIX - 1
-constexpr int STRIP_TABLE = 320;                         // w_M^(n3 (k1 + 16 k2)) by slots, rows (2) of k2, lanes, for stage 2
-constexpr int ROW_TABLE = STRIP_TABLE + POINTS / 4;      // the same by k1, p, rows (2), lanes, for stage 3
-constexpr int HALF_TABLE = ROW_TABLE + POINTS / 4;       // w_N^t of the first half
-constexpr int TABLES = HALF_TABLE + (HALVES - 1) * M / 4;
+constexpr int STRIP_TABLE = 320;                         // w_M^(n3 (k1 + 16 k2)) by n3, rows (2) of k2, lanes, for stage 2
+constexpr int ROW_TABLE = STRIP_TABLE + M / 4;           // the same by rows of a k1, for stage 3
+constexpr int PIECE_TABLE = ROW_TABLE + 16 * ROW_VECTORS;  // w_N^(j t) by residues j from 1 on
+constexpr int TABLES = PIECE_TABLE + (RESIDUES - 1) * M / 4;
 
-constexpr int SPECTRUM = HALVES * POINTS / 4;            // vectors of a head: by halves, k1, k3 / 16, rows (2), lanes
+constexpr int SPECTRUM = RESIDUES * 16 * ROW_VECTORS;    // vectors of a head: by residues, rows of a k1
 
-// Sums of products of a half's bins: columns of a fragment that a lane keeps when side by side pairs are added up, and floats of all.
-constexpr int KEPT = N3 < 8 ? 1 : N3 == 8 ? 2 : 4, SUMS = 16 * RADIX * KEPT * 128;
+// Sums of products of a residue's bins: columns of a fragment that a lane keeps when side by side pairs are added up, and floats of all.
+constexpr int KEPT = QUARTERS, SUMS = 16 * RADIX * KEPT * 128;
 
 // Of an outer stage.
 constexpr int PARTS = OUTER / 2 + 1, TILES = OUTER / 16, WHOLE = OUTER * N;
@@ -89,6 +99,13 @@ DEVICE Complex conj(Complex a) { return {a.re, -a.im}; }
 DEVICE u32 pair(Complex z) { return cvt_rn_x2<Fp16>(z.re, z.im); }
 DEVICE Complex halves(u32 word) { return {cvt_f32(Fp16{u16(word)}), cvt_f32(Fp16{u16(word >> 16)})}; }
 
+// Eight products, each rounded once: adding -0 changes none.
+DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) v.word[i] = fma_rn_x2<ELEMENT>(v.word[i], gate.word[i], 0x80008000);
+    return v;
+}
+
 // exp(-2 pi i numerator / denominator), denominators being powers of two.
 DEVICE Complex root(int numerator, int denominator) {
     Complex w;
@@ -102,8 +119,8 @@ DEVICE constexpr u32 column(u32 c) { return (c & 1) + c / 2 * 8; }
 // The bin of the third stage, and of the second, that word i of a row of a spectrum holds. The passes of a DFT across four tiles leave
 // the middle two in each other's place.
 DEVICE int across(int tile) { return RADIX == 4 ? tile / 2 + tile % 2 * 2 : tile; }
-DEVICE int third_bin(int i) { return order(i / 4 % 4 * 2 + column(i % 4)) % N3 + 16 * across(i / 256 % RADIX); }
-DEVICE int second_bin(int i) { return i / 16 % 8 + i / 128 % 2 * 8; }
+DEVICE int third_bin(int i) { return order(i / 4 % QUARTERS * 2 + column(i % 4)) % N3 + 16 * across(i / (8 * ROW_STEP) % RADIX); }
+DEVICE int second_bin(int i) { return i / (4 * QUARTERS) % 8 + i / (4 * ROW_STEP) % 2 * 8; }
 
 // The power of two that brings the largest part of a spectrum into [1, 2).
 DEVICE int exponent_of(float largest) { return int(__float_as_uint(largest) >> 23) - 127; }

@@ -48,15 +48,6 @@ DEVICE void store_eight(ELEMENT* to, int at, int length, Vector16 v) {
     }
 }
 
-DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
-    float a[8], b[8];
-    unpack<ELEMENT>(v, a);
-    unpack<ELEMENT>(gate, b);
-#pragma unroll
-    for (int i = 0; i < 8; i++) a[i] *= b[i];
-    return pack<ELEMENT>(a);
-}
-
 // What a warp works on: 64 columns from r on, of one sequence. A sequence's parts are 2 planes of PARTS rows.
 struct Place {
     int r;

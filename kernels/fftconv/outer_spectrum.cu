@@ -13,7 +13,7 @@
 
 constexpr int THREADS = 256, WARPS = THREADS / 32;
 constexpr int BINS = WHOLE / 2 + 1;                      // stored, of a filter
-constexpr int GROUP = 8, GROUPS = (PARTS + GROUP - 1) / GROUP, ROWS = 16 * HALVES, ROW = 256 * RADIX;
+constexpr int GROUP = 8, GROUPS = (PARTS + GROUP - 1) / GROUP, ROWS = 16 * RESIDUES, ROW = 256 * RADIX;
 
 // Entry (row, column) of the stage's matrix: cosines for real parts, sines for imaginary ones. Eight real parts k0 and then their
 // imaginary parts are rows of it forward; a real and its imaginary part are neighbouring columns of the inverse, which takes the parts
@@ -63,7 +63,7 @@ DEVICE int read_bins(const Complex* spectrum, u32* bins, int k0, int row) {
     float found = 0;
 #pragma unroll
     for (int i = 0; i < COPIES; i++) {
-        int j = first + i * (THREADS / GROUP), k = (row % 16 + 16 * j) * HALVES + row / 16;
+        int j = first + i * (THREADS / GROUP), k = (row % 16 + 16 * j) * RESIDUES + row / 16;
         own[i] = k0 < PARTS ? bin(spectrum, k0 + OUTER * k) : Complex{0, 0};
         found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
     }

@@ -1,8 +1,8 @@
 // The ways of sequences between memory and planes in shared memory, and the stages that every kernel there has in common.
 // Knows what lies where and which elements are there, and nothing of spectra or of what comes between the two ways.
 //
-// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8). Who includes it says how many THREADS a
-// block has before.
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8), FULL (0; 1: the length is N and the batch whole
+// groups, so that nothing need be asked). Who includes it says how many THREADS a block has before.
 #pragma once
 #include "fftconv/stages.h"
 
@@ -11,6 +11,9 @@
 #endif
 #ifndef ALIGNED
 #define ALIGNED 1
+#endif
+#ifndef FULL
+#define FULL 0
 #endif
 
 constexpr int RUN = N3 < 4 ? N3 : 4;                     // consecutive elements that lie together in a plane
@@ -28,24 +31,15 @@ struct Signals {
 DEVICE Vector16 load_eight(const ELEMENT* from, const Signals& s, int item, int at) {
     Vector16 v = {};
     const ELEMENT* of_item = from + item * s.stride;
-    if (item >= s.items) return v;
+    if (!FULL && item >= s.items) return v;
     if constexpr (ALIGNED) {
-        if (at < s.length) v = ld_global_nc(of_item + at);
+        if (FULL || at < s.length) v = ld_global_nc_sector(of_item + at);
     } else {
 #pragma unroll
         for (int i = 0; i < 8; i++)
             if (at + i < s.length) v.word[i / 2] |= u32(of_item[at + i].bits) << (i % 2 * 16);
     }
     return v;
-}
-
-DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
-    float a[8], b[8];
-    unpack<ELEMENT>(v, a);
-    unpack<ELEMENT>(gate, b);
-#pragma unroll
-    for (int i = 0; i < 8; i++) a[i] *= b[i];
-    return pack<ELEMENT>(a);
 }
 
 DEVICE Vector16 load_input(const Signals& s, int item, int at) {
@@ -58,10 +52,10 @@ DEVICE Vector16 load_gate(const Signals& s, int item, int at) { return GATED ? l
 
 DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
     if (GATED) v = gated(v, gate);
-    if (item >= s.items) return;
+    if (!FULL && item >= s.items) return;
     ELEMENT* of_item = s.y + item * s.stride;
     if constexpr (ALIGNED) {
-        if (at < s.length) st_global_cs(of_item + at, v);
+        if (FULL || at < s.length) st_global_cs(of_item + at, v);
     } else {
 #pragma unroll
         for (int i = 0; i < 8; i++)
@@ -100,7 +94,7 @@ DEVICE Vector16 gather(const u8* planes, u32 offset) {
 }
 
 // Sequences of whole length: a thread copies vectors whose numbers differ by THREADS. Eight loads are under way at a time.
-constexpr int COPIES = HALVES == 1 ? 2 * PAIRS * M / 8 / THREADS : 8, STEP = 8 * THREADS;
+constexpr int COPIES = RESIDUES == 1 ? 2 * PAIRS * M / 8 / THREADS : 8, STEP = 8 * THREADS;
 
 DEVICE void bring_in(u8* planes, const Signals& s) {
     u32 offset = offset_of(threadIdx.x * 8);
@@ -114,17 +108,24 @@ DEVICE void bring_in(u8* planes, const Signals& s) {
     }
 }
 
-DEVICE void take_out(const u8* planes, const Signals& s) {
+// What the eight vectors from number `copied` on will be multiplied by.
+DEVICE void load_gates(Vector16 (&gates)[8], const Signals& s, int copied) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+}
+
+// `gates` are those of the first eight, asked for before the planes were ready.
+DEVICE void take_out(const u8* planes, const Signals& s, Vector16 (&gates)[8]) {
     u32 offset = offset_of(forgotten(threadIdx.x) * 8);
 #pragma unroll
     for (int copied = 0; copied < COPIES; copied += 8) {
-        Vector16 gates[8];
-#pragma unroll
-        for (int i = 0; i < 8; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+        Vector16 next[8];
+        if (copied + 8 < COPIES) load_gates(next, s, copied + 8);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             u32 first = (copied + i) * STEP;
             store_output(s, first / M, first % M, gather(planes, offset ^ offset_of(first)), gates[i]);
+            if (copied + 8 < COPIES) gates[i] = next[i];
         }
     }
 }
@@ -134,7 +135,7 @@ DEVICE void take_out(const u8* planes, const Signals& s) {
 template <class F> DEVICE void for_each_root(const Vector16* tables, u32 t, F apply) {
 #pragma unroll
     for (int i = 0; i < 8; i += 4) {
-        Vector16 roots = tables[HALF_TABLE + t / 4 + i / 4];
+        Vector16 roots = tables[PIECE_TABLE + t / 4 + i / 4];
         for (int j = 0; j < 4; j++) apply(i + j, halves(roots.word[j]));
     }
 }
@@ -205,10 +206,11 @@ template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const
         transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
 }
 
-// Those of this thread, of batch items from `first` on. The ways in and out each ask anew, lest addresses stay in registers through all
-// stages.
-DEVICE Signals own_signals(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int first, int head, int batch, int heads, int length) {
-    u32 element = forgotten(threadIdx.x) * 8;
+// Those of this thread, of batch items from `first` on and of elements from `skipped` on. The ways in and out each ask anew, lest addresses
+// stay in registers through all stages.
+DEVICE Signals own_signals(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int first, int head, int batch, int heads, int length,
+                           u32 skipped = 0) {
+    u32 element = skipped + forgotten(threadIdx.x) * 8;
     int item = first + element / M, at = element % M;
     long long stride = (long long)heads * length, start = item * stride + (long long)head * length + at;
     return {settled(u + start), settled(pre + start), settled(post + start), settled(y + start), stride, batch - item, length - at};

@@ -6,29 +6,29 @@
 // there they go out once. A warp has strips of four slots for stages 1 and 2, and rows of one k1 for stage 3, the product and its inverse.
 // Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates): 96 flops a byte at N = L = 4096, of which
 // tensor cores have 206. What bounds it is issue: 69 instructions for each complex number that a thread has.
-// Spills: at most 128 bytes a thread, up to N = 8192: with 128 registers 16 warps share a multiprocessor; 12 of them with 168 registers,
+// Spills: at most 128 bytes a thread: with 128 registers 16 warps share a multiprocessor; 12 of them with 168 registers,
 // which spill 24, took 4 % longer on an H200 at N = 4096.
 //
-// Launch. block (THREADS), grid (heads * ceil(batch / (2 PAIRS))); dynamic shared memory: HALVES * 2 * PLANE bytes.
+// Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
+// and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
 // Arguments: u, pre, post, y (batch, heads, length); pre and post NULL without gates; tables, spectrum and scales as arrange.cu leaves them.
-// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8).
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8), FULL (0; 1: the length is N
+// and the batch whole groups).
 #include "fftconv/monarch.h"
 
 // Few warps a block, that fewer wait for each other; 128 registers a thread, and more for a third stage of 64.
-constexpr int WARPS = RADIX == 1 ? 2 : HALVES * 4, THREADS = 32 * WARPS;
-constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : HALVES == 1 ? 3 : 1;
+constexpr int WARPS = RADIX == 1 ? 2 : RESIDUES * 4, THREADS = 32 * WARPS;
+constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : RESIDUES == 1 ? 3 : 1;
 #include "fftconv/signals.h"
 
-DEVICE int groups_of(int batch) { return ceil_div(batch, 2 * PAIRS); }
-DEVICE int head_of(int batch) { return int(forgotten(blockIdx.x)) / groups_of(batch); }
+DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
 
 DEVICE Signals signals_of_block(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int batch, int heads, int length) {
-    int block = forgotten(blockIdx.x), groups = groups_of(batch);
-    return own_signals(u, pre, post, y, block % groups * 2 * PAIRS, block / groups, batch, heads, length);
+    return own_signals(u, pre, post, y, forgotten(blockIdx.y) * 2 * PAIRS, head_of_block(), batch, heads, length);
 }
 
 // Rows of a k1: a warp has ROWS_EACH in succession.
-constexpr int ROWS_EACH = HALVES * 16 / WARPS, ROW_VECTORS = RADIX * 64;
+constexpr int ROWS_EACH = RESIDUES * 16 / WARPS;
 
 DEVICE void convolve(u8* planes, const Vector16* tables, const Vector16* bins, const float* scales) {
     Dft f = load_dft(tables, SLOTS_TABLE);
@@ -42,18 +42,21 @@ extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, const Vector16* tables, const Vector16* spectrum, const float* scales,
                      ELEMENT* y, int batch, int heads, int length) {
     extern __shared__ __align__(128) u8 planes[];
+    if (head_of_block() >= heads) return;
     Signals in = signals_of_block(u, pre, post, y, batch, heads, length);
-    if (HALVES == 1) bring_in(planes, in);
+    if (RESIDUES == 1) bring_in(planes, in);
     else bring_in_halves(planes, in, tables);
     __syncthreads();
-    transform_strips<false, HALVES>(planes, tables, 1);
+    transform_strips<false, RESIDUES>(planes, tables, 1);
     __syncthreads();
-    scales += head_of(batch) * (SCALED_ROWS ? 16 * HALVES : 1);
-    convolve(planes, tables, spectrum + (long long)head_of(batch) * SPECTRUM, scales);
+    scales += head_of_block() * (SCALED_ROWS ? 16 * RESIDUES : 1);
+    convolve(planes, tables, spectrum + (long long)head_of_block() * SPECTRUM, scales);
     __syncthreads();
-    transform_strips<true, HALVES>(planes, tables, SCALED_ROWS ? 1 : *scales);
-    __syncthreads();
+    transform_strips<true, RESIDUES>(planes, tables, SCALED_ROWS ? 1 : *scales);
     Signals out = signals_of_block(u, pre, post, y, batch, heads, length);
-    if (HALVES == 1) take_out(planes, out);
+    Vector16 gates[8];
+    if (RESIDUES == 1) load_gates(gates, out, 0);
+    __syncthreads();
+    if (RESIDUES == 1) take_out(planes, out, gates);
     else take_out_halves(planes, out, tables);
 }

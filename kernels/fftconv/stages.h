@@ -4,19 +4,18 @@
 // A product contracts the columns of a thread's results: as left operand they keep their rows, as right operand they are
 // transposed. So two stages go from registers to registers, and f32 is rounded only where it becomes an operand again.
 //
-// Macros (default): those of monarch.h, ADJOINT (0: with the filter; 1: with its conjugate, which takes gradients back),
-//   SCALED_ROWS (0: a spectrum has one scale; 1: each k1 of it has its own).
+// Macros (default): those of monarch.h, SCALED_ROWS (0: a spectrum has one scale; 1: each k1 of it has its own).
 #pragma once
 #include "fftconv/monarch.h"
 
-#ifndef ADJOINT
-#define ADJOINT 0
-#endif
 #ifndef SCALED_ROWS
 #define SCALED_ROWS 0
 #endif
 
 struct alignas(8) Unit { u32 word[2]; };
+
+// Whether the n3 of slot `slot` of four, which is column `slot` of a lane, is 0 wherever these four stand.
+DEVICE constexpr bool is_first(int slot) { return N3 <= 4 && slot % N3 == 0; }
 
 // 16 x 16 complex operands: of either side, and of a matrix that is its own transpose, of both.
 struct Operand { u32 re[4], im[4]; };
@@ -34,11 +33,23 @@ struct Tile {
 #pragma unroll
         for (int c = 0; c < 4; c++) set(row, c, times(at(row, c), CONJUGATE ? conj(w[c]) : w[c]));
     }
-    template <bool CONJUGATE> DEVICE void multiply_row(int row, Vector16 pairs, float scale = 1) {
+    template <bool CONJUGATE> DEVICE void multiply_row(int row, Vector16 pairs) {
         Complex w[4];
 #pragma unroll
-        for (int c = 0; c < 4; c++) w[c] = halves(pairs.word[c]), w[c] = {w[c].re * scale, w[c].im * scale};
+        for (int c = 0; c < 4; c++) w[c] = halves(pairs.word[c]);
         multiply_row<CONJUGATE>(row, w);
+    }
+    DEVICE void multiply(float scale) {
+#pragma unroll
+        for (int i = 0; i < 8; i++) re[i / 4][i % 4] *= scale, im[i / 4][i % 4] *= scale;
+    }
+    // By factors of slots, which are 1 where n3 is 0.
+    template <bool CONJUGATE> DEVICE void multiply_slots(int row, Vector16 pairs) {
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+            Complex w = halves(pairs.word[c]);
+            if (!is_first(c)) set(row, c, times(at(row, c), CONJUGATE ? conj(w) : w));
+        }
     }
     DEVICE Operand rounded() const {
         Operand a;
@@ -121,10 +132,10 @@ template <bool INVERSE> DEVICE void transform_strip(u8* planes, u32 strip, const
 #pragma unroll
             for (int row = 0; row < 2; row++) rows.multiply_row<INVERSE>(row, first[row]);
             slots[high] = transform_to_rows<INVERSE>(rows.rounded(), f);
-            const Vector16* factors = tables + STRIP_TABLE + (strip * 4 + word * 2 + high) * 64 + lane;
+            const Vector16* factors = tables + STRIP_TABLE + (strip * 4 + word * 2 + high) % N3 * 64 + lane;
 #pragma unroll
             for (int row = 0; row < 2; row++)
-                if (!INVERSE) slots[high].multiply_row<false>(row, factors[row * 32]);
+                if (!INVERSE && !is_first(word * 2 + high)) slots[high].multiply_row<false>(row, factors[row * 32]);
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) {
@@ -226,37 +237,51 @@ DEVICE void transform_rows(const u8* planes, u32 here, const Dft& f, const Vecto
 
 DEVICE u32 place_of_rows(u32 k1, u32 lane) { return place(k1, lane / 4, lane % 4 * (RADIX == 4 ? 2 : 1)); }
 
-// Stage 3, the product with the spectrum, and the inverse of stage 3 times the conjugate factors of stage 2: in place, for ROWS k1.
-// `bins`, `scales` and `factors` are the rows' own of their tables.
-DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const float* scales, const Vector16* factors, const Vector16* tables) {
-    u32 lane = own_lane(), here = place_of_rows(k1, lane);
-    factors += lane;
-    Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];   // asked for first, as they come from afar
+// What stage 3 left times the spectrum, or its conjugate.
+template <bool CONJUGATE> DEVICE void filter_rows(Tile (&d)[ROWS][RADIX], const Vector16 (&bins)[ROWS * RADIX * 2]) {
 #pragma unroll
-    for (int i = 0; i < ROWS * RADIX * 2; i++) own_bins[i] = bins[i * 32 + lane];
-    load_third(third, tables, lane);
-    float own_scales[ROWS];
-    for (int i = 0; i < ROWS; i++) own_scales[i] = SCALED_ROWS ? scales[i] : 1;
-    Tile d[ROWS][RADIX];
-    transform_rows(planes, here, f, third, d);
+    for (int i = 0; i < ROWS * RADIX * 2; i++) d[i / 2 / RADIX][i / 2 % RADIX].multiply_row<CONJUGATE>(i % 2, bins[i]);
+}
+
+// The inverse of stage 3 times the conjugate factors of stage 2, to where the rows came from; `factors` are the lane's of their table.
+DEVICE void return_rows(u8* planes, u32 here, const Dft& f, const Vector16 (&third)[RADIX], const Vector16* factors, Tile (&d)[ROWS][RADIX]) {
 #pragma unroll
-    for (int i = 0; i < ROWS; i++) {
-#pragma unroll
-        for (int p = 0; p < 2 * RADIX; p++) d[i][p / 2].multiply_row<ADJOINT>(p % 2, own_bins[i * 2 * RADIX + p], SCALED_ROWS ? own_scales[i] : 1);
+    for (int i = 0; i < ROWS; i++)
 #pragma unroll
         for (int half = 1; half < RADIX; half *= 2) butterfly<true>(d[i], half);
-    }
 #pragma unroll
     for (int i = 0; i < ROWS * RADIX; i++) {
         Tile& tile = d[i / RADIX][i % RADIX];
         for (int row = 0; row < 2; row++)
             if (i % RADIX > 0) tile.multiply_row<true>(row, third[i % RADIX]);
         tile = transform_columns<true>(tile.rounded(), f);
-        for (int row = 0; row < 2; row++) tile.multiply_row<true>(row, factors[(2 * i + row) * 32]);
+        for (int row = 0; row < 2; row++) tile.multiply_slots<true>(row, factors[(2 * i + row) * ROW_STEP]);
     }
 #pragma unroll
     for (int i = 0; i < 2 * ROWS; i++) {
         write_row(planes, here ^ place(i / 2, 0, 0), i % 2, d[i / 2], &Tile::re);
         write_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, d[i / 2], &Tile::im);
     }
+}
+
+DEVICE void load_bins(Vector16 (&own)[ROWS * RADIX * 2], const Vector16* bins) {
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX * 2; i++) own[i] = bins[i * ROW_STEP];
+}
+
+// Stage 3, the product with the spectrum, and the way back: in place, for ROWS k1. `bins`, `scales` and `factors` are the rows' own of their
+// tables.
+DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const float* scales, const Vector16* factors, const Vector16* tables) {
+    u32 lane = own_lane(), here = place_of_rows(k1, lane);
+    Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];   // asked for first, as they come from afar
+    load_bins(own_bins, bins + seen_by(lane));
+    load_third(third, tables, lane);
+    float own_scales[ROWS];
+    for (int i = 0; i < ROWS; i++) own_scales[i] = SCALED_ROWS ? scales[i] : 1;
+    Tile d[ROWS][RADIX];
+    transform_rows(planes, here, f, third, d);
+    filter_rows<false>(d, own_bins);
+    for (int i = 0; i < ROWS * RADIX; i++)
+        if (SCALED_ROWS) d[i / RADIX][i % RADIX].multiply(own_scales[i / RADIX]);
+    return_rows(planes, here, f, third, factors + seen_by(lane), d);
 }

@@ -122,13 +122,27 @@ fn a_block_takes_as_many_pairs_as_fill_it() {
         else {
             panic!("two launches, not {plan:?}")
         };
-        (grid[0], block[0], dynamic_shared_bytes)
+        (grid, block[0], dynamic_shared_bytes)
     };
-    assert_eq!(launch("b=33,h=3,n=256"), (6, 64, 16 << 10));
-    assert_eq!(launch("b=33,h=3,n=4096"), (51, 64, 16 << 10));
-    assert_eq!(launch("b=2,h=3,n=8192"), (3, 128, 32 << 10));
-    assert_eq!(launch("b=2,h=3,n=16384"), (3, 128, 64 << 10));
-    assert_eq!(launch("b=2,h=3,n=32768"), (3, 256, 128 << 10));
+    assert_eq!(launch("b=33,h=3,n=256"), ([3, 2, 1], 64, 16 << 10));
+    assert_eq!(launch("b=33,h=3,n=4096"), ([3, 17, 1], 64, 16 << 10));
+    assert_eq!(launch("b=2,h=3,n=8192"), ([3, 1, 1], 128, 32 << 10));
+    assert_eq!(launch("b=2,h=3,n=16384"), ([3, 1, 1], 128, 64 << 10));
+    assert_eq!(launch("b=2,h=3,n=32768"), ([3, 1, 1], 256, 128 << 10));
+}
+
+#[test]
+fn a_band_of_heads_has_spectra_that_stay_in_l2() {
+    let grid = |n: u64, h: u64| {
+        let problem = problem(&FftConv, &format!("b=64,h={h},n={n}"), Dtype::Bf16);
+        let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        let Some(Step::Launch(launch)) = plan.steps.last() else { panic!("no launch: {plan:?}") };
+        launch.grid
+    };
+    assert_eq!(grid(4096, 768), [768, 32, 1]);
+    assert_eq!(grid(4096, 769), [385, 32, 2]);
+    assert_eq!(grid(1024, 768), [768, 8, 1]);
+    assert_eq!(grid(32768, 768), [96, 32, 8]);
 }
 
 #[test]
@@ -151,7 +165,7 @@ fn the_longest_transforms_are_cut_into_parts_that_a_block_holds() {
         let problem = problem(&FftConv, shape, Dtype::Bf16);
         let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
         let Step::Launch(launch) = &plan.steps[number] else { panic!("a launch, not {plan:?}") };
-        (launch.entry, launch.grid[0], plan.scratch[4])
+        (launch.entry, launch.grid.iter().product::<u32>(), plan.scratch[4])
     };
     // Three sequences of nine parts of 4096 points, two planes each.
     let parts = Bytes(3 * 9 * 4096 * 4);

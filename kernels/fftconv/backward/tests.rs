@@ -82,17 +82,16 @@ fn a_head_s_pairs_are_split_until_blocks_fill_a_device() {
             .collect();
         (grids, plan.scratch[3])
     };
+    // A wave of 792 blocks on 132 multiprocessors.
     let (grids, sums) = plan("b=64,h=768,n=4096");
-    let expected = [
-        ("fftconv_arrange", 32 + 768),
-        ("fftconv_monarch", 32 * 768),
-        ("fftconv_correlate", 3 * 768),
-        ("fftconv_gradient", 9 * 768),
-    ];
-    assert_eq!((grids.as_slice(), sums), (expected.as_slice(), Bytes(3 * 768 * 4096 * 8)));
-    // One pair a head, in two halves; three convolutions with gates.
+    let expected =
+        [("fftconv_arrange", 32 + 768), ("fftconv_gradients", 768), ("fftconv_gradient", 9 * 768)];
+    assert_eq!((grids.as_slice(), sums), (expected.as_slice(), Bytes(768 * 4096 * 8)));
+    let (grids, sums) = plan("b=64,h=100,n=4096");
+    assert_eq!((grids[1].1, sums), (7 * 100, Bytes(7 * 100 * 4096 * 8)));
+    // One pair a head, in clusters of four.
     let (grids, sums) = plan("b=2,h=3,n=32768,gated=true");
-    assert_eq!((grids.len(), grids[4]), (6, ("fftconv_correlate", 6)));
+    assert_eq!((grids.len(), grids[1]), (3, ("fftconv_gradients", 12)));
     assert_eq!(sums, Bytes(3 * 32768 * 8));
 }
 

@@ -56,6 +56,19 @@ template <> DEVICE u32 cvt_rn_x2<Fp16>(float low, float high) {
     return pair;
 }
 
+// a * b + c, halves by themselves.
+template <class T> DEVICE u32 fma_rn_x2(u32 a, u32 b, u32 c);
+template <> DEVICE u32 fma_rn_x2<Bf16>(u32 a, u32 b, u32 c) {
+    u32 d;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+template <> DEVICE u32 fma_rn_x2<Fp16>(u32 a, u32 b, u32 c) {
+    u32 d;
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+    return d;
+}
+
 // The first lands in bits 0-7; what exceeds 448 becomes 448.
 template <class T> DEVICE u32 cvt_rn_x4(float a, float b, float c, float d);
 template <> DEVICE u32 cvt_rn_x4<E4m3>(float a, float b, float c, float d) {
@@ -105,6 +118,14 @@ DEVICE Vector16 ld_global_nc(const void* address) {
     return v;
 }
 
+// The same in sectors of their own: where several streams meet, L2 does better without the longest ones.
+DEVICE Vector16 ld_global_nc_sector(const void* address) {
+    Vector16 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3]) : "l"(address));
+    return v;
+}
+
 DEVICE void st_global_cs(void* address, Vector16 v) {
     asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};"
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");
@@ -141,6 +162,13 @@ DEVICE float ld_shared_cluster(u32 address) {
     float x;
     asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(x) : "r"(address) : "memory");
     return x;
+}
+
+DEVICE void ld_shared_cluster(u32 address, u32& a, u32& b) {
+    asm volatile("ld.shared::cluster.v2.u32 {%0, %1}, [%2];" : "=r"(a), "=r"(b) : "r"(address) : "memory");
+}
+DEVICE void st_shared_cluster(u32 address, u32 a, u32 b) {
+    asm volatile("st.shared::cluster.v2.u32 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b) : "memory");
 }
 
 DEVICE void st_shared(u32 address, u32 x) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory"); }
