@@ -115,6 +115,7 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
     sums += ((long long)(head * splits + split) * RESIDUES + residue) * SUMS;
     spectrum += ((long long)head * RESIDUES + residue) * 16 * ROW_VECTORS;
     u32 portion = RESIDUES == 1 ? 0 : residue * PORTION;
+    if (RESIDUES > 1) meet();                            // a block must have started before others write to its planes
 #pragma unroll 1
     for (int first = split * 2 * PAIRS; first < batch; first += splits * 2 * PAIRS) {
         auto signals = [&](const ELEMENT* from, const ELEMENT* gate_in, const ELEMENT* gate_out, ELEMENT* to) {
