@@ -146,6 +146,12 @@ pub static VERBS: &[Verb] = &[
         32,
         moved(FRAGMENT, FRAGMENT, from_turned_fragments),
     ),
+    matrices(
+        named!("movmatrix_trans"),
+        BITS16,
+        32,
+        moved(FRAGMENT, FRAGMENT, from_turned_fragments),
+    ),
     matrices(named!("mma"), HALVES, 32, NARROW),
     matrices(named!("wgmma"), &[Dtype::Bf16, Dtype::F16, Dtype::E4m3], 128, wide(Side::K, Side::K)),
     matrices(named!("wgmma_trans_a"), HALVES, 128, wide(Side::Other, Side::K)),

@@ -72,6 +72,15 @@ void check_stmatrix_trans(const u16* x, u16* y) {
     write_out(memory, y);
 }
 
+// Of the (16, 16) matrix that its lanes hold, every quarter.
+extern "C" __global__ __launch_bounds__(32)
+void check_movmatrix_trans(const u16* x, u16* y) {
+    __shared__ __align__(16) u16 memory[SIDE * SHARED_PITCH];
+    const u32* pairs = reinterpret_cast<const u32*>(x) + threadIdx.x * 4;
+    stmatrix_x4(matrix_row(memory), movmatrix_trans(pairs[0]), movmatrix_trans(pairs[1]), movmatrix_trans(pairs[2]), movmatrix_trans(pairs[3]));
+    write_out(memory, y);
+}
+
 DEVICE u32 pair_at(const Half* matrix, int pitch, int row, int column) { return *reinterpret_cast<const u32*>(matrix + row * pitch + column); }
 
 // The lane's fragment of the (16, 16) part of a matrix from (row, column) on.

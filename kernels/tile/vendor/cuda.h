@@ -322,6 +322,13 @@ DEVICE void stmatrix_x4_trans(u32 row_address, u32 a, u32 b, u32 c, u32 d) {
                  ::"r"(row_address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
 }
 
+// An (8, 8) matrix, a pair of a row a lane, turned.
+DEVICE u32 movmatrix_trans(u32 pair) {
+    u32 turned;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(turned) : "r"(pair));
+    return turned;
+}
+
 // d (16, 8) += a (16, 16) b (16, 8)
 #define MMA_M16N8K16(T, NAME)                                                                                        \
     DEVICE void mma_m16n8k16(T, float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {                                   \
