@@ -2,7 +2,7 @@
 // and the one thread that draws tiles and keeps queries, keys and values coming. Knows no softmax and no product.
 // Values of 8 bits come transposed, since wgmma multiplies them only where keys are contiguous.
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3), D (128; 64, 256; 128 alone for E4m3), TILE_N (128: keys a stage), CONSUMERS (2; 3:
-//   warpgroups of 64 queries), STAGES (2: of keys, and of values), CAUSAL (0).
+//   warpgroups of 64 queries), STAGES (2: of keys, and of values), CAUSAL (0), STAGED_O (1: O leaves through shared memory; 0).
 #pragma once
 #include "tile/tile.h"
 
@@ -24,12 +24,15 @@
 #ifndef CAUSAL
 #define CAUSAL 0
 #endif
+#ifndef STAGED_O
+#define STAGED_O 1
+#endif
 
 constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
 constexpr bool TRANSPOSED_VALUES = sizeof(ELEMENT) == 1;
 constexpr int PANEL_WIDTH = 128 / sizeof(ELEMENT);       // elements of a 128-byte row
 constexpr int PANELS = D / PANEL_WIDTH;                  // 128-byte columns that a tile is laid out in
-constexpr int O_PANELS = D < 128 ? 1 : 2;                // of a warpgroup's O, 64 columns each, that leave at once
+constexpr int O_PANELS = !STAGED_O ? 0 : D < 128 ? 1 : 2;                // of a warpgroup's O, 64 columns each, that leave at once
 constexpr u32 Q_PANEL = 64 * 128, KV_PANEL = TILE_N * 128;
 constexpr u32 Q_BYTES = PANELS * Q_PANEL, KV_BYTES = PANELS * KV_PANEL;    // a warpgroup's queries; a block of keys or values
 

@@ -13,22 +13,32 @@ use tilemark_core::{Dtype, Info, Problem};
 static BLOCKS: Source = Source {
     path: "block_sparse_attention/sm90_blocks.cu",
     text: include_str!("sm90_blocks.cu"),
-    headers: WORK_LIST_HEADERS,
+    headers: &[
+        Header {
+            name: "block_sparse_attention/sm90_blocks.h",
+            text: include_str!("sm90_blocks.h"),
+        },
+        CONSUMER,
+        FEEDER,
+        SOFTMAX,
+        STREAM,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
 };
 
-/// What attention over a work list includes.
-pub static WORK_LIST_HEADERS: &[Header] = &[
-    Header {
-        name: "block_sparse_attention/sm90_consumer.h",
-        text: include_str!("sm90_consumer.h"),
-    },
-    Header { name: "block_sparse_attention/sm90_blocks.h", text: include_str!("sm90_blocks.h") },
-    Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") },
-    Header { name: "attention/sm90_stream.h", text: include_str!("../attention/sm90_stream.h") },
-    tile::TILE,
-    tile::CUDA,
-    tile::CUDA_WGMMA,
-];
+/// What attention over a list of work includes.
+pub const CONSUMER: Header = Header {
+    name: "block_sparse_attention/sm90_consumer.h",
+    text: include_str!("sm90_consumer.h"),
+};
+pub const FEEDER: Header =
+    Header { name: "block_sparse_attention/sm90_feeder.h", text: include_str!("sm90_feeder.h") };
+pub const SOFTMAX: Header =
+    Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") };
+pub const STREAM: Header =
+    Header { name: "attention/sm90_stream.h", text: include_str!("../attention/sm90_stream.h") };
 
 /// Indices in the family's list of tensors.
 const Q: usize = 0;
@@ -101,7 +111,8 @@ pub struct Tile {
     pub keys: u32,
     /// Warpgroups with 64 queries each.
     pub consumers: u32,
-    stages: u32,
+    /// Of keys, and of values.
+    pub stages: u32,
 }
 
 impl Tile {

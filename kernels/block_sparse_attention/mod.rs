@@ -20,13 +20,11 @@ mod work_list;
 
 pub use backward::BlockSparseAttentionBackward;
 
-pub(crate) use cuda::{BOX_WIDTH, ROWS, Tile, WORK_LIST_HEADERS};
-pub(crate) use schedule::Block;
-pub(crate) use work_list::{argument, fits};
+pub(crate) use cuda::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
-use schedule::blocks;
+use schedule::{Block, blocks};
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
 use tilemark_core::shape::{AxisDefault, AxisKind};
 use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Tensor};

@@ -15,6 +15,7 @@
 // Arguments: q, k, v maps; blocks; segments, the work list; O; LSE; B H; L; d; tiles = Σ ceil(rows / (64 CONSUMERS)) B H; scale log2(e).
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
 // Macros: those of sm90_consumer.h.
+#include "block_sparse_attention/sm90_blocks.h"
 #include "block_sparse_attention/sm90_consumer.h"
 
 // Rows of a head that stand one after the other.
@@ -32,6 +33,10 @@ struct HeadOutput {
     int rows, width;
 
     DEVICE long long row(Place place) const { return (long long)place.head * rows + place.row; }
+
+    template <class Consumer> DEVICE void leave(const Consumer& consumer, float (&o)[OUTPUTS], const Rows& rows, Place done, int end) const {
+        store_rows(consumer, *this, o, rows, done, end);
+    }
 };
 
 extern "C" __global__ __launch_bounds__(THREADS, 1)
@@ -40,5 +45,6 @@ void attention_sm90_blocks(const __grid_constant__ TensorMap q_map, const __grid
                            const __grid_constant__ Segments segments, ELEMENT* o, float* lse, int heads, int rows, int width, int tiles,
                            float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
-    attend_blocks(memory, {heads, tiles, scale}, HeadQueries{q_map}, k_map, v_map, blocks, segments, HeadOutput{o, lse, rows, width});
+    BlockList list{k_map, v_map, blocks, segments, heads, tiles};
+    attend(memory, list, scale, HeadQueries{q_map}, HeadOutput{o, lse, rows, width}, Nothing{});
 }

@@ -1,12 +1,15 @@
 // The consumers of a work list: online softmax of a warpgroup's rows, as one stream of stages through all of its tiles, as in
-// attention/sm90_flash.cu. A warpgroup without queries, at the end of a segment, only hands its stages back; rows leave through shared
-// memory a warp at a time, as many as there are, since what follows a segment's last row is another tile's.
-// Knows no tensor: where queries come from is the feeder's, where rows go is an Output's, which has
-//   ELEMENT* o, float* lse, int width: rows of O and of LSE, and elements of a row; row(place): the first row of a place.
+// attention/sm90_flash.cu. A warpgroup without queries, at the end of what a tile is for, only hands its stages back.
+// Knows no tensor: where queries come from is the feeder's, which keys a row sees the list's, which has, beside what the feeder asks,
+//   end(place): the row behind the last that is worked on; Seen seen(place, row): what a thread keeps of a tile, for its rows `row` and
+//   row + 8; hide(scores, seen, place, stage, column): masks a stage of which they do not see all.
+// Where rows go is an Output's: leave(consumer, o, rows, place, end), for rows of `place` before `end`; store_rows is one way to.
+// An Aside is what else a block does, if IS_PRESENT: run(shared) by a warpgroup after the consumers, feed(shared) by one thread beside the
+// feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
 // Macros: those of attention/sm90_stream.h, D at most 128, and of attention/softmax.h.
 #pragma once
 #include "attention/softmax.h"
-#include "block_sparse_attention/sm90_blocks.h"
+#include "block_sparse_attention/sm90_feeder.h"
 
 constexpr int SCORES = TILE_N / 2, OUTPUTS = D / 2;      // a thread's accumulators for 64 rows
 constexpr int STEPS = TILE_N / 16;                       // wgmma steps of P V
@@ -20,33 +23,20 @@ struct Sums {
     Rows rows;
 };
 
-// The keys that a thread's two rows see, counted from the tile's first key.
-struct Seen { int first[2], end[2]; };
-
-// Scores of keys outside [first, end) become -inf; both count from the thread's first column.
-template <int N> DEVICE void mask_outside(float (&s)[N], const int (&first)[2], const int (&end)[2]) {
-#pragma unroll
-    for (int i = 0; i < N; i++) {
-        int column = 8 * (i / 4) + i % 2, h = i / 2 % 2;
-        if (column < first[h] || column >= end[h]) s[i] = -INFINITE;
-    }
-}
-
 // What a warpgroup holds of the pipeline.
-template <class Output> struct Consumer {
+template <class Work, class Output> struct Consumer {
     Shared shared;
     unsigned char* memory;                               // what `shared` is the address of
-    const Blocks& blocks;
-    const Segments& segments;
+    Work work;
     Output output;
     float scale;
     u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
     Ring<1> queries;
     Ring<STAGES> keys, values;
     Place place;                                         // with this warpgroup's own first row
-    int end;                                             // of the segment's rows
+    int end;                                             // of the rows that are the list's
     int stage;                                           // of the tile: the latest whose scores were begun
-    Seen seen;
+    typename Work::Seen seen;
 
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
@@ -57,34 +47,20 @@ template <class Output> struct Consumer {
     // Of 64.
     DEVICE int thread_row() const { return thread / 32 * 16 + thread % 32 / 4; }
 
-    // Rows beyond the segment's last see what that one does, so that they ask for no mask of their own.
-    DEVICE void look_up_keys() {
-        Block segment = segments.at[place.segment];
-        bool packed = segments.packed >> place.segment & 1;
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-            int row = min_int(place.row + thread_row() + 8 * h, end - 1);
-            Block block = segment;
-            for (int i = 0; packed && i < blocks.count; i++)
-                if (row >= blocks.at[i].row) block = blocks.at[i];
-            seen.first[h] = block.key - segment.key;
-            seen.end[h] = seen.first[h] + block.keys;
-        }
-    }
-
     // Waits for the next tile with its queries; whether there is one. The shuffles and the vote tell the compiler that the whole warp
     // agrees, without which it takes every branch and descriptor that follows for a thread's own.
     DEVICE bool next_tile() {
         mbarrier_try_wait_parity(shared.q_full(index), queries.phase);
         u32 slot = shared.tile(index);
         place.head = __shfl_sync(~0u, ld_shared(slot), 0);
-        place.row = __shfl_sync(~0u, ld_shared(slot + 4), 0) + index * 64;
+        place.row = __shfl_sync(~0u, ld_shared(slot + 4), 0);
         place.segment = __shfl_sync(~0u, ld_shared(slot + 8), 0);
         place.stages = __shfl_sync(~0u, ld_shared(slot + 12), 0);
         if (!__any_sync(~0u, place.stages)) return false;
-        end = segments.at[place.segment].row + segments.at[place.segment].rows;
+        end = work.end(place);
+        place.row += index * 64;
         stage = place.stages - 1;
-        look_up_keys();
+        seen = work.seen(place, place.row + thread_row());
         return true;
     }
 
@@ -135,59 +111,20 @@ template <class Output> struct Consumer {
 
     // The first part of a softmax: masks scores where some row of the warp does not see the whole stage, and sums exponentials.
     DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) const {
-        int first = stage * TILE_N;
-        bool whole = first >= seen.first[0] && first >= seen.first[1] && first + TILE_N <= seen.end[0] && first + TILE_N <= seen.end[1];
-        if (__any_sync(~0u, !whole)) {
-            first += 2 * (thread % 4);
-            mask_outside(s, {seen.first[0] - first, seen.first[1] - first}, {seen.end[0] - first, seen.end[1] - first});
-        }
+        work.hide(s, seen, place, stage, 2 * (thread % 4));
         bool grew = raise_max(s, rows, shrink, scale);
         exponentiate(s, rows, scale);
         return grew;
     }
 
-    DEVICE void store(float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) const;
     DEVICE void first_step(Sums& sums);
     template <bool NEW_TILE> DEVICE void step(Sums& sums, u32 accumulate, Place done, int done_end);
     DEVICE void last_step(Sums& sums, u32 accumulate, Place done, int done_end);
     DEVICE void run();
 };
 
-// Divides by the sums and stores those of 64 rows that are the segment's. A warp's 16 rows turn in shared memory of its own.
-template <class Output> DEVICE void Consumer<Output>::store(float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) const {
-    u32 lane = thread % 32;
-    long long first_row = output.row(done);
-    float factor[2];
-#pragma unroll
-    for (int h = 0; h < 2; h++) {
-        float sum = sum_across<4>(rows.sum[h]);
-        bool sees = rows.max[h] > -INFINITE;
-        factor[h] = sees ? rcp_approx(sum) : 0;
-        float exponent = sees ? rows.max[h] * scale + lg2_approx(sum) : -INFINITE;
-        int row = thread_row() + 8 * h;
-        if (lane % 4 == 0 && done.row + row < done_end) output.lse[first_row + row] = exponent * 0.693147181f;
-    }
-    scale_rows(o, factor);
-    u32 first = thread / 32 * 16, row_byte = (first + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
-    __syncwarp();
-#pragma unroll
-    for (int i = 0; i < D / 16; i++) {
-        const float* d = o + i * 8;
-        stmatrix_x4(shared.o(index) + i / 4 * Q_PANEL + row_byte + ((i % 4 * 32 + column_byte) ^ swizzle), cvt_rn_x2<ELEMENT>(d[0], d[1]),
-                    cvt_rn_x2<ELEMENT>(d[2], d[3]), cvt_rn_x2<ELEMENT>(d[4], d[5]), cvt_rn_x2<ELEMENT>(d[6], d[7]));
-    }
-    __syncwarp();
-#pragma unroll
-    for (int i = 0; i < PANELS * 4; i++) {
-        int row = first + i % 4 * 4 + lane / 8, column = i / 4 * 64 + lane % 8 * 8;
-        u32 from = shared.o(index) - shared.base + i / 4 * Q_PANEL + row * 128 + ((lane % 8 * 16) ^ ((row & 7) << 4));
-        if (done.row + row < done_end && column < output.width)
-            st_global_cs(output.o + (first_row + row) * output.width + column, *reinterpret_cast<const Vector16*>(memory + from));
-    }
-}
-
 // The weights of a stream's first stage.
-template <class Output> DEVICE void Consumer<Output>::first_step(Sums& sums) {
+template <class Work, class Output> DEVICE void Consumer<Work, Output>::first_step(Sums& sums) {
     auto& [s, o, p, rows] = sums;
     float shrink[2];
     await_keys();
@@ -204,7 +141,7 @@ template <class Output> DEVICE void Consumer<Output>::first_step(Sums& sums) {
 }
 
 // The product of a stream's last stage.
-template <class Output> DEVICE void Consumer<Output>::last_step(Sums& sums, u32 accumulate, Place done, int done_end) {
+template <class Work, class Output> DEVICE void Consumer<Work, Output>::last_step(Sums& sums, u32 accumulate, Place done, int done_end) {
     auto& [s, o, p, rows] = sums;
     wgmma_pin(o);
     wgmma_fence();
@@ -213,12 +150,13 @@ template <class Output> DEVICE void Consumer<Output>::last_step(Sums& sums, u32 
     wgmma_pin(o);
     release(shared.v_empty(values.stage));
     values.advance();
-    store(o, rows, done, done_end);
+    output.leave(*this, o, rows, done, done_end);
 }
 
 // From a stage's weights P to the next one's, with the product P V under way meanwhile. With NEW_TILE the next stage is the first of
 // another tile, so that O is that of `done`, complete, and leaves.
-template <class Output> template <bool NEW_TILE> DEVICE void Consumer<Output>::step(Sums& sums, u32 accumulate, Place done, int done_end) {
+template <class Work, class Output> template <bool NEW_TILE>
+DEVICE void Consumer<Work, Output>::step(Sums& sums, u32 accumulate, Place done, int done_end) {
     auto& [s, o, p, rows] = sums;
     float shrink[2];
     await_keys();
@@ -242,13 +180,13 @@ template <class Output> template <bool NEW_TILE> DEVICE void Consumer<Output>::s
     wgmma_pin(o);
     release(shared.v_empty(values.stage));
     values = ahead;
-    if (NEW_TILE) store(o, finished, done, done_end);
+    if (NEW_TILE) output.leave(*this, o, finished, done, done_end);
     else if (grew) scale_rows(o, shrink);
     round_weights<ELEMENT>(s, p);
 }
 
 // All of this warpgroup's tiles: streams of those that it has rows of, each as long as no other comes between.
-template <class Output> DEVICE void Consumer<Output>::run() {
+template <class Work, class Output> DEVICE void Consumer<Work, Output>::run() {
     Sums sums;
     bool more = next_tile();
     while (more) {
@@ -277,23 +215,71 @@ template <class Output> DEVICE void Consumer<Output>::run() {
     }
 }
 
+struct Nothing {
+    static constexpr bool IS_PRESENT = false;
+    static constexpr int FEEDER_REGISTERS = CONSUMERS == 2 ? 24 : 32, CONSUMER_REGISTERS = CONSUMERS == 2 ? 240 : 160;
+};
+
+// Divides by the sums and stores those of 64 rows that come before the end, of O in ELEMENT and of LSE. A warp's 16 rows turn in shared
+// memory of its own, and leave as many as there are, since what follows the last one is another tile's.
+// `output` has ELEMENT* o, float* lse, int width: rows of O and of LSE, and elements of a row; row(place): the first row of a place.
+template <class Consumer, class Output>
+DEVICE void store_rows(const Consumer& consumer, const Output& output, float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) {
+    Shared shared = consumer.shared;
+    u32 thread = consumer.thread, lane = thread % 32, to = shared.o(consumer.index);
+    long long first_row = output.row(done);
+    float factor[2];
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        float sum = sum_across<4>(rows.sum[h]);
+        bool sees = rows.max[h] > -INFINITE;
+        factor[h] = sees ? rcp_approx(sum) : 0;
+        float exponent = sees ? rows.max[h] * consumer.scale + lg2_approx(sum) : -INFINITE;
+        int row = consumer.thread_row() + 8 * h;
+        if (lane % 4 == 0 && done.row + row < done_end) output.lse[first_row + row] = exponent * 0.693147181f;
+    }
+    scale_rows(o, factor);
+    u32 first = thread / 32 * 16, row_byte = (first + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < D / 16; i++) {
+        const float* d = o + i * 8;
+        stmatrix_x4(to + i / 4 * Q_PANEL + row_byte + ((i % 4 * 32 + column_byte) ^ swizzle), cvt_rn_x2<ELEMENT>(d[0], d[1]),
+                    cvt_rn_x2<ELEMENT>(d[2], d[3]), cvt_rn_x2<ELEMENT>(d[4], d[5]), cvt_rn_x2<ELEMENT>(d[6], d[7]));
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < PANELS * 4; i++) {
+        int row = first + i % 4 * 4 + lane / 8, column = i / 4 * 64 + lane % 8 * 8;
+        u32 from = to - shared.base + i / 4 * Q_PANEL + row * 128 + ((lane % 8 * 16) ^ ((row & 7) << 4));
+        if (done.row + row < done_end && column < output.width)
+            st_global_cs(output.o + (first_row + row) * output.width + column, *reinterpret_cast<const Vector16*>(consumer.memory + from));
+    }
+}
+
 // A block of threads, from its first barrier on. `memory` is its dynamic shared memory, aligned to 1024.
-template <class Queries, class Output>
-DEVICE void attend_blocks(unsigned char* memory, Problem problem, Queries queries, const TensorMap& k_map, const TensorMap& v_map,
-                          const Blocks& blocks, const Segments& segments, Output output) {
+template <class Work, class Queries, class Output, class Aside>
+DEVICE void attend(unsigned char* memory, Work work, float scale, Queries queries, Output output, Aside aside) {
     Shared shared{cvta_shared(memory)};
     u32 warpgroup = __shfl_sync(~0u, threadIdx.x / 128, 0);
-    if (threadIdx.x == 0) make_barriers(shared);
+    if (threadIdx.x == 0) {
+        if constexpr (Aside::IS_PRESENT) aside.make_barriers(shared);
+        make_barriers(shared);
+    }
     __syncthreads();
 
     if (warpgroup == 0) {
-        if constexpr (CONSUMERS == 2) setmaxnreg_dec<24>();
-        if constexpr (CONSUMERS == 3) setmaxnreg_dec<32>();
-        if (threadIdx.x < 32 && elect_sync()) Feeder<Queries>{shared, problem, segments, queries}.run(k_map, v_map);
-    } else {
-        if constexpr (CONSUMERS == 2) setmaxnreg_inc<240>();
-        if constexpr (CONSUMERS == 3) setmaxnreg_inc<160>();
-        Consumer<Output> consumer{shared, memory, blocks, segments, output, problem.scale, warpgroup - 1, threadIdx.x % 128};
+        setmaxnreg_dec<Aside::FEEDER_REGISTERS>();
+        u32 warp = __shfl_sync(~0u, threadIdx.x / 32, 0);
+        if (warp == 0 && elect_sync()) Feeder<Work, Queries>{shared, work, queries}.run();
+        if constexpr (Aside::IS_PRESENT)
+            if (warp == 1 && elect_sync()) aside.feed(shared);
+    } else if (warpgroup <= CONSUMERS) {
+        setmaxnreg_inc<Aside::CONSUMER_REGISTERS>();
+        Consumer<Work, Output> consumer{shared, memory, work, output, scale, warpgroup - 1, threadIdx.x % 128};
         consumer.run();
+    } else if constexpr (Aside::IS_PRESENT) {
+        setmaxnreg_dec<Aside::OWN_REGISTERS>();
+        aside.run(shared);
     }
 }

@@ -90,7 +90,7 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
     },
     Implementation {
         name: "sm90_hydragen",
-        idea: "shared keys by one dense attention of all queries that share them, in parts, own keys by decoding that merges these",
+        idea: "shared keys by one dense attention of all queries that share them, own keys by warps that decode beside it",
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::hydragen),
@@ -142,9 +142,14 @@ impl Sizes {
         if self.m > 0 { LEVEL_V + 1 } else { OWN_V + 1 }
     }
 
-    /// Sequences of a run that shares a second level.
+    /// Runs of sequences that differ in a second level; one, of all sequences, where there is none.
+    fn runs(self) -> usize {
+        if self.m > 0 { self.groups } else { 1 }
+    }
+
+    /// Sequences of such a run.
     fn run(self) -> usize {
-        self.b / self.groups
+        self.b / self.runs()
     }
 
     /// Query heads that read one key head.

@@ -6,7 +6,7 @@ use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
-use tilemark_core::launch::{Argument, Launch, Step};
+use tilemark_core::launch::{Argument, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
 const CROOKED: [&str; 8] = [
@@ -156,7 +156,7 @@ fn hopper_takes_groups_that_fill_a_box_and_heads_of_whole_panels() {
     assert!(refusal("b=3,h=32,hk=1,p=9,u=9").is_some_and(|why| why.ends_with("not 32")));
     assert!(refusal("b=3,h=6,hk=2,p=9,u=9").is_some_and(|why| why.ends_with("not 3")));
     assert!(refusal("b=3,h=1,p=9,u=9,d=72").is_some_and(|why| why.ends_with("not 72")));
-    assert!(refusal("b=3,h=1,p=70000,u=9").is_some_and(|why| why.contains("70000")));
+    assert!(refusal("b=3,h=1,p=70000000,u=9").is_some_and(|why| why.contains("2240000000")));
     let flat = |shape: &str| {
         cuda::hopper_flat(&problem(&SharedPrefixAttention, shape, Dtype::Bf16), &hopper).err()
     };
@@ -165,30 +165,33 @@ fn hopper_takes_groups_that_fill_a_box_and_heads_of_whole_panels() {
 }
 
 #[test]
-fn runs_of_a_second_level_share_one_part_of_as_many_launches_as_they_need() {
-    let shape = "b=512,h=8,hk=1,p=4096,u=128,groups=16,m=512";
-    let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
-    let plan = cuda::hydragen(&problem, &device(Vendor::Nvidia, "sm_90a"));
-    // The prefix in four parts, fifteen runs, one more, and the merge.
-    assert_eq!(plan.steps.len(), 4);
-    assert_eq!(plan.scratch[1], Bytes(5 * 512 * 8 * 4));
-    for step in &plan.steps[1..3] {
-        let Step::Launch(Launch { arguments, .. }) = step else { panic!("{step:?}") };
-        let o = Argument::Tensor { tensor: 9, offset_bytes: 4 * 512 * 8 * 128 * 2 };
-        assert_eq!(arguments[4], o);
-    }
+fn levels_are_parts_of_one_launch_beside_own_keys_and_a_second_merges_them() {
+    let device = device(Vendor::Nvidia, "sm_90a");
+    let check = |shape: &str, parts: u64, tiles: i32| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let plan = cuda::hydragen(&problem, &device);
+        let [Step::Launch(all), Step::Launch(merge)] = &plan.steps[..] else { panic!("{shape}") };
+        assert_eq!(all.arguments[17..19], [parts as i32, tiles].map(Argument::I32), "{shape}");
+        assert_eq!(merge.arguments[5], Argument::I32(parts as i32 + 1), "{shape}");
+        let size = |axis| problem.shape.integer(axis);
+        let rows = (parts + 1) * size("b") * size("h");
+        assert_eq!(plan.scratch, [Bytes(rows * size("d") * 4), Bytes(rows * 8)], "{shape}");
+    };
+    check("b=256,h=32,hk=8,p=16384,u=128", 2, 128);
+    check("b=1024,h=8,hk=1,p=2048,u=128", 2, 128);
+    check("b=64,h=8,hk=1,p=16384,u=128", 32, 128);
+    // Runs of 32 sequences, two tiles each.
+    check("b=512,h=8,hk=1,p=4096,u=128,groups=16,m=512", 4, 128);
+    // Runs of two sequences, a tile each for 4 of its 128 rows.
+    check("b=34,h=4,hk=2,p=65,u=17,d=64,groups=17,m=35", 2, 68);
 }
 
 #[test]
-fn both_ways_are_two_launches_with_room_for_all_parts() {
+fn flat_is_two_launches_with_room_for_all_parts() {
     let problem = problem(&SharedPrefixAttention, "b=256,h=32,hk=8,p=16384,u=128", Dtype::Bf16);
-    let device = device(Vendor::Nvidia, "sm_90a");
-    for (plan, parts) in
-        [(cuda::hydragen(&problem, &device), 2), (cuda::flat(&problem, &device), 8)]
-    {
-        assert_eq!(plan.steps.len(), 2);
-        assert!(plan.steps.iter().all(|step| matches!(step, Step::Launch(_))));
-        let rows = parts * 256 * 32;
-        assert_eq!(plan.scratch, [Bytes(rows * 128 * 2), Bytes(rows * 4)]);
-    }
+    let plan = cuda::flat(&problem, &device(Vendor::Nvidia, "sm_90a"));
+    assert_eq!(plan.steps.len(), 2);
+    assert!(plan.steps.iter().all(|step| matches!(step, Step::Launch(_))));
+    let rows = 8 * 256 * 32;
+    assert_eq!(plan.scratch, [Bytes(rows * 128 * 2), Bytes(rows * 4)]);
 }
