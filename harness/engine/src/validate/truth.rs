@@ -154,9 +154,14 @@ fn output_truth(
         .par_chunks(at_once)
         .zip(places)
         .map(|(rows, (at, exact))| {
-            exact.copy_from_slice(&evaluate(rows, Arithmetic::Exact));
+            // Side by side, since there may be a single row.
+            let (truth, working) = rayon::join(
+                || evaluate(rows, Arithmetic::Exact),
+                || evaluate(rows, Arithmetic::Working),
+            );
+            exact.copy_from_slice(&truth);
             let stored = |value: f64| f64::from(dtype.round(value as f32));
-            let working = evaluate(rows, Arithmetic::Working).into_iter().map(stored);
+            let working = working.into_iter().map(stored);
             Sums::of(working.zip(exact.iter().copied()), at * elements)
         })
         .collect();
