@@ -10,14 +10,20 @@ use crate::tile::{self, SM90_SHARED_BYTES, count, distance, tensor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tilemark_core::launch::{
-    Argument, Constant, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
+    Argument, Constant, Header, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 static WGMMA: Source = Source {
     path: "gemm/sm90_wgmma.cu",
     text: include_str!("sm90_wgmma.cu"),
-    headers: tile::HEADERS,
+    headers: &[
+        Header { name: "gemm/sm90_tile.h", text: include_str!("sm90_tile.h") },
+        Header { name: "gemm/sm90_stores.h", text: include_str!("sm90_stores.h") },
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
 };
 static SMALL_M: Source = Source {
     path: "gemm/sm90_small_m.cu",
