@@ -7,7 +7,7 @@
 //! - the difference is significant by itself (one in 1000) and among all cases (a
 //!   false-discovery rate of 5 %);
 //! - what took turns with it on the same problem did not move alike, as it does in a long burst;
-//! - it moved farther than nearly everything that moved the other way, since noise has no direction;
+//! - on a host, it moved farther than what moved the other way, since noise has no direction;
 //! - on a host, both sides have rounds in which no other process worked ([`company`]);
 //! - where no rivals tell the shift, it is slower before the shift is taken out as well.
 //!
@@ -66,9 +66,8 @@ pub fn compare(candidate: &Recording, baseline: &Recording) -> RunComparison {
     let mut common_shifts = Vec::new();
     for (device, pairs) in timed {
         let changed = setting::changed(candidate, baseline, device);
-        let medians =
-            |result: &CaseResult| company::medians(result, setting::on_host(candidate, device));
-        common_shifts.extend(judge_device(device, &pairs, medians, changed, &mut judgements));
+        let on_host = setting::on_host(candidate, device);
+        common_shifts.extend(judge_device(device, &pairs, on_host, changed, &mut judgements));
     }
     settle_discoveries(&mut judgements);
     for judgement in judgements {
@@ -97,6 +96,15 @@ struct Judgement {
     p_value: f64,
 }
 
+impl Judgement {
+    /// Leaves open whether the case is slower or faster.
+    fn withdraw(&mut self) {
+        if matches!(self.verdict, Verdict::Slower { .. } | Verdict::Faster) {
+            self.verdict = Verdict::Ambiguous;
+        }
+    }
+}
+
 fn comparison(case: &Case, verdict: Verdict) -> Comparison {
     let id = case.id();
     Comparison { candidate: id.clone(), baseline: id, verdict, evidence: None }
@@ -122,7 +130,7 @@ fn before_time(
 fn judge_device(
     device: &str,
     pairs: &[Pair<'_>],
-    medians: impl Fn(&CaseResult) -> Vec<(u32, f64)>,
+    on_host: bool,
     changed: Changed,
     judgements: &mut Vec<Judgement>,
 ) -> Option<CommonShift> {
@@ -133,7 +141,7 @@ fn judge_device(
         let next = problems.len();
         let problem = *problems.entry(&pair.now.case.problem).or_insert(next);
         let rival = pair.now.standing == Standing::Rival;
-        let (now, then) = (medians(pair.now), medians(pair.then));
+        let [now, then] = [pair.now, pair.then].map(|result| company::medians(result, on_host));
         if let Some(one) = Series::new(problem, rival, &now, &then) {
             series.push(one);
             kept.push(pair);
@@ -141,7 +149,11 @@ fn judge_device(
     }
     let noise = Noise::of(&series);
     for (idx, pair) in kept.iter().enumerate() {
-        judgements.push(judge(&noise, idx, &series[idx].difference, pair, changed));
+        let mut judgement = judge(&noise, idx, &series[idx].difference, pair, changed);
+        if on_host && !noise.stands_out(idx) {
+            judgement.withdraw();
+        }
+        judgements.push(judgement);
     }
     let (shift, by_rivals) = noise.shift()?;
     let told = kept.iter().filter(|p| !by_rivals || p.now.standing == Standing::Rival);
@@ -173,9 +185,7 @@ fn judge(
     let beyond = difference.beyond(shift);
     let direction = beyond.direction(margin);
     let clear = by_rivals || direction == difference.direction(margin);
-    let alone = p_value <= SIGNIFICANT
-        && !noise.neighbours_moved(idx, shift)
-        && noise.stands_out(idx, shift);
+    let alone = p_value <= SIGNIFICANT && !noise.neighbours_moved(idx, shift);
     let verdict = match direction {
         _ if outcomes::is_less_exact(&pair.now.outcome, &pair.then.outcome) => Verdict::LessExact,
         Direction::Same if clear => Verdict::Same,
@@ -193,8 +203,8 @@ fn settle_discoveries(judgements: &mut [Judgement]) {
     let p_values: Vec<f64> = judgements.iter().map(|j| j.p_value).collect();
     let stands = stats::benjamini_hochberg(&p_values, DISCOVERY_RATE);
     for (judgement, stands) in judgements.iter_mut().zip(stands) {
-        if !stands && matches!(judgement.verdict, Verdict::Slower { .. } | Verdict::Faster) {
-            judgement.verdict = Verdict::Ambiguous;
+        if !stands {
+            judgement.withdraw();
         }
     }
 }

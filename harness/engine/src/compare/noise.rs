@@ -34,12 +34,11 @@ const UNSEEN_SHIFT: f64 = 0.03;
 /// problem hits its rival too, and two of four so hit would move the shift.
 const RIVALS_MIN: usize = 5;
 
-/// Noise has no direction. A machine with two speeds, as where another system shares a core, moves
-/// few cases far and most not at all, which no variance tells; but it moves them both ways. So a
-/// case must have moved farther than what moved the other way, by this factor: all of that but one
-/// and two in a hundred, which may be changes as well.
-const MIRRORED: f64 = 1.25;
-const UNMIRRORED: usize = 50;
+/// Noise has no direction. A host with two speeds, as where another system shares a core, moves few
+/// cases far and most not at all, which no variance tells; but it moves them both ways. So there a
+/// case must have moved farther, by this factor, than the second that moved the other way; the first
+/// may be a change as well.
+const MIRRORED: f64 = 1.5;
 
 /// The standard error of a median is this times that of a mean.
 const MEDIAN_ERROR: f64 = 1.2533;
@@ -173,12 +172,11 @@ impl<'a> Noise<'a> {
         moved.is_some_and(|moved| moved * own.signum() >= own.abs() / 2.0)
     }
 
-    /// Whether a series moved farther than nearly all that moved the other way.
-    pub fn stands_out(&self, idx: usize, shift: f64) -> bool {
-        let own = self.series[idx].difference.estimate - shift;
+    /// Whether a series moved farther than all but one that moved the other way.
+    pub fn stands_out(&self, idx: usize) -> bool {
+        let own = self.series[idx].difference.estimate - self.outlook(idx).shift;
         let mirrored = if own > 0.0 { &self.faster } else { &self.slower };
-        let farthest = mirrored.get(1 + mirrored.len() / UNMIRRORED);
-        farthest.is_none_or(|farthest| own.abs() > MIRRORED * farthest)
+        mirrored.get(1).is_none_or(|second| own.abs() > MIRRORED * second)
     }
 
     /// How the series of a kind moved, if there are enough of them.
@@ -261,11 +259,11 @@ mod tests {
             let still = (0..9).map(|p| series(p, false, 0.0));
             still.chain(by.iter().map(|by| series(20, false, *by))).collect()
         };
-        let stands = |by: &[f64]| Noise::of(&moved(by)).stands_out(9, 0.0);
+        let stands = |by: &[f64]| Noise::of(&moved(by)).stands_out(9);
         assert!(stands(&[0.5]) && stands(&[-0.5]));
         assert!(stands(&[0.5, -0.6]), "one that moved so far may have changed");
         assert!(!stands(&[0.5, -0.6, -0.45]) && !stands(&[-0.5, 0.6, 0.45]));
-        assert!(stands(&[0.5, -0.6, -0.35]), "farther by more than a quarter");
+        assert!(stands(&[0.5, -0.6, -0.3]), "farther by more than half");
         assert!(stands(&[0.5, 0.6, 0.55, 0.5]), "all went the same way");
     }
 

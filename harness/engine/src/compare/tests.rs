@@ -5,6 +5,7 @@
 use super::machine::{Machine, run, suite};
 use super::synthetic::{Script, measured, recording, verification};
 use super::*;
+use tilemark_core::device::Vendor;
 use tilemark_core::record::Outcome;
 use tilemark_core::summary::Cause;
 
@@ -70,6 +71,19 @@ fn a_second_speed_shows_in_what_moves_both_ways() {
         let slower = verdicts.iter().filter(|v| is_slower(v)).count();
         assert!(1000 * slower <= verdicts.len(), "{slower} of {}", verdicts.len());
     }
+}
+
+#[test]
+fn what_became_faster_hides_nothing_on_a_gpu() {
+    let mut after = scaled(&["simple"], 0.7);
+    after[0].1 *= 1.1;
+    let first = |vendor| {
+        let mut runs = [run(&after, &QUIET, 1), run(&suite(18), &QUIET, 2)];
+        runs.iter_mut().for_each(|run| run.environments[0].device.vendor = vendor);
+        compare(&runs[0], &runs[1]).cases.swap_remove(0).verdict
+    };
+    assert_eq!(first(Vendor::Nvidia), Verdict::Slower { cause: Cause::Code });
+    assert_eq!(first(Vendor::Cpu), Verdict::Ambiguous, "noise of a host may look so");
 }
 
 #[test]
