@@ -32,7 +32,7 @@ constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
 constexpr bool TRANSPOSED_VALUES = sizeof(ELEMENT) == 1;
 constexpr int PANEL_WIDTH = 128 / sizeof(ELEMENT);       // elements of a 128-byte row
 constexpr int PANELS = D / PANEL_WIDTH;                  // 128-byte columns that a tile is laid out in
-constexpr int O_PANELS = !STAGED_O ? 0 : D < 128 ? 1 : 2;                // of a warpgroup's O, 64 columns each, that leave at once
+constexpr int O_PANELS = !STAGED_O ? 0 : D < 128 ? 1 : 2;    // of a warpgroup's O, 64 columns each, that leave at once
 constexpr u32 Q_PANEL = 64 * 128, KV_PANEL = TILE_N * 128;
 constexpr u32 Q_BYTES = PANELS * Q_PANEL, KV_BYTES = PANELS * KV_PANEL;    // a warpgroup's queries; a block of keys or values
 
