@@ -25,6 +25,19 @@ fn every_implementation_agrees_with_the_truth() {
     }
 }
 
+#[test]
+fn the_bound_on_dk_widens_where_a_sequence_has_fewer_elements_than_bins() {
+    let bound = |shape| {
+        let problem = problem(&FftConvBackward, shape, Dtype::F16);
+        let tensors = FftConvBackward.tensors(&problem);
+        let dk = tensors.iter().position(|tensor| tensor.name == "dK").unwrap();
+        FftConvBackward.tolerance(&problem, dk).floor_relative
+    };
+    let whole = bound("b=2,h=1,n=256,l=256");
+    assert!(bound("b=1,h=1,n=256,l=1") > 10.0 * whole);
+    assert_eq!(bound("b=4,h=1,n=256,l=128"), whole, "bins are the fewer");
+}
+
 /// Places of u, K, pre and post among the inputs here; those of their gradients among the outputs.
 const VARIABLES: [(usize, usize); 4] = [(0, 0), (1, 1), (3, 2), (4, 3)];
 
