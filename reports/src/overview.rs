@@ -177,6 +177,7 @@ pub(crate) fn mark(verdict: &Verdict) -> &'static str {
         Verdict::Broken { .. } | Verdict::BothFailed | Verdict::Missing => "✕",
         Verdict::Ambiguous | Verdict::Incomparable { .. } => "?",
         Verdict::New => "+",
+        Verdict::Untried => "–",
     }
 }
 
@@ -194,6 +195,7 @@ pub(crate) fn urgency(verdict: &Verdict) -> u8 {
         Verdict::Faster => 8,
         Verdict::New => 9,
         Verdict::Same => 10,
+        Verdict::Untried => 11,
     }
 }
 

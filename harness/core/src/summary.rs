@@ -143,8 +143,10 @@ pub enum Verdict {
     Fixed,
     /// Still right, but the error grew beyond twice what it was.
     LessExact,
-    /// Neither side has an answer.
+    /// Neither side has an answer, though one tried.
     BothFailed,
+    /// Neither side tried: unsupported, skipped or not run.
+    Untried,
     /// The baseline has this case, the candidate's run does not.
     Missing,
     /// The candidate's run has this case, the baseline does not.
@@ -223,6 +225,7 @@ impl Verdict {
             Verdict::Fixed => "fixed",
             Verdict::LessExact => "less_exact",
             Verdict::BothFailed => "both_failed",
+            Verdict::Untried => "untried",
             Verdict::Missing => "missing",
             Verdict::New => "new",
         }

@@ -18,6 +18,8 @@ enum Standing {
     Right,
     /// Wrong, or without an answer.
     Failed,
+    /// Refused by the implementation.
+    Unsupported,
     /// Not tried: nothing can be said.
     NotTried,
     /// Tried, but the machine or the harness was at fault.
@@ -26,18 +28,19 @@ enum Standing {
 
 /// The verdict that needs no times, or none if both sides were timed.
 pub fn verdict(now: &Outcome, then: &Outcome) -> Option<Verdict> {
-    use Standing::{Failed, NotTried, Right, Spoilt, Timed};
+    use Standing::{Failed, NotTried, Right, Spoilt, Timed, Unsupported};
     let verdict = match (standing(now), standing(then)) {
         (Timed, Timed) => return None,
         (Right, Right) if is_less_exact(now, then) => Verdict::LessExact,
         (Right, Right) => Verdict::Same,
-        (Failed | NotTried, Failed | NotTried) => Verdict::BothFailed,
-        (Failed, _) => Verdict::Broken { outcome: now.name().to_owned() },
+        (Unsupported | NotTried, Unsupported | NotTried) => Verdict::Untried,
+        (Failed | Unsupported | NotTried, Failed | Unsupported | NotTried) => Verdict::BothFailed,
+        (Failed | Unsupported, _) => Verdict::Broken { outcome: now.name().to_owned() },
         (Spoilt, _) => incomparable("candidate", now),
         (_, Spoilt) => incomparable("baseline", then),
         (NotTried, _) => Verdict::Missing,
         (_, NotTried) => Verdict::New,
-        (_, Failed) => Verdict::Fixed,
+        (_, Failed | Unsupported) => Verdict::Fixed,
         (Right, Timed) => incomparable("candidate", now),
         (Timed, Right) => incomparable("baseline", then),
     };
@@ -64,8 +67,8 @@ fn standing(outcome: &Outcome) -> Standing {
         Outcome::Verified { .. } => Standing::Right,
         Outcome::Skipped { .. } | Outcome::NotRun { .. } => Standing::NotTried,
         Outcome::Infra { .. } | Outcome::Unusable { .. } => Standing::Spoilt,
-        Outcome::Unsupported { .. }
-        | Outcome::CompileError { .. }
+        Outcome::Unsupported { .. } => Standing::Unsupported,
+        Outcome::CompileError { .. }
         | Outcome::OutOfMemory { .. }
         | Outcome::Crash { .. }
         | Outcome::Timeout { .. }
@@ -101,6 +104,7 @@ mod tests {
     fn correctness_decides_before_time_does() {
         let incorrect =
             || Outcome::Incorrect { verification: verification(1.0), reason: "too far off".into() };
+        let unsupported = || Outcome::Unsupported { reason: "d = 72".into() };
         let not_run = || Outcome::NotRun { reason: "interrupted".into() };
         let infra = || Outcome::Infra { message: "disk full".into() };
         check(timed(), timed(), "times");
@@ -108,6 +112,11 @@ mod tests {
         check(incorrect(), verified(1e-6), "broken");
         check(timed(), Outcome::Timeout { limit_s: 1.0 }, "fixed");
         check(incorrect(), incorrect(), "both_failed");
+        check(unsupported(), unsupported(), "untried");
+        check(unsupported(), not_run(), "untried");
+        check(unsupported(), incorrect(), "both_failed");
+        check(unsupported(), timed(), "broken");
+        check(timed(), unsupported(), "fixed");
         check(not_run(), timed(), "missing");
         check(timed(), not_run(), "new");
         check(infra(), timed(), "incomparable");
