@@ -85,6 +85,11 @@ struct KeySums {
     Ring<KV_STAGES> tile;
     u32 index, thread;                                   // of the warpgroup among the two, of the thread in the warpgroup
 
+    // Hands back a stage, by each warp for itself: its threads read the statistics, which no product waits for.
+    DEVICE void release(u32 stage) const {
+        if (thread % 32 == 0) mbarrier_arrive(shared.empty(stage));
+    }
+
     // S to P. A thread's accumulator i stands at key 16 warp + lane / 4 + 8 (i / 2 % 2), query 8 (i / 4) + 2 (lane % 4) + i % 2.
     DEVICE void weigh(float (&s)[QUERIES / 2], float scale) const {
         u32 lse = shared.statistics(queries.stage) + thread % 4 * 8;
@@ -137,7 +142,7 @@ struct KeySums {
         multiply_rows(s, shared.k(tile.stage) + rows, shared.q(stage));
         wgmma_wait_group<1>();
         wgmma_pin(d_k);
-        if (accumulate && thread == 0) mbarrier_arrive(shared.empty((stage + STAGES - 1) % STAGES));
+        if (accumulate) release((stage + STAGES - 1) % STAGES);
         multiply_rows(d_p, shared.v(tile.stage) + rows, shared.d_o(stage));
         wgmma_wait_group<1>();
         wgmma_pin(s);
@@ -221,7 +226,7 @@ struct QueryProducts {
 DEVICE void initialise(Shared shared) {
     for (int i = 0; i < STAGES; i++) {
         mbarrier_init(shared.full(i), 1);
-        mbarrier_init(shared.empty(i), 2);
+        mbarrier_init(shared.empty(i), 8);
     }
     for (int i = 0; i < KV_STAGES; i++) {
         mbarrier_init(shared.kv_full(i), 1);

@@ -172,7 +172,7 @@ struct Keys : KeySums {
             }
             wgmma_wait_group<0>();
             wgmma_pin(d_k);
-            if (thread == 0) mbarrier_arrive(shared.empty((queries.stage + STAGES - 1) % STAGES));
+            release((queries.stage + STAGES - 1) % STAGES);
             // Read again rather than kept, where every register is taken.
             ld_shared(shared.place(tile.stage), at.row, at.column);
             store(d_v, 1, d_v_map, at, sizes.keys);

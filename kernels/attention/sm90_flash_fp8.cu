@@ -49,6 +49,10 @@ struct Consumer {
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
     }
+    // The place of the tile and its queries, by each warp for itself: its threads read the place, which no product waits for.
+    DEVICE void release_tile() const {
+        if (thread % 32 == 0) mbarrier_arrive(shared.q_empty(index));
+    }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values() const { mbarrier_try_wait_parity(shared.v_full(values.stage), values.phase); }
 
@@ -218,7 +222,7 @@ DEVICE void Consumer::run() {
             } else step<false, true>(odd, even, sums, 0, accumulate);
             accumulate = 1;
         } else step<true, true>(even, odd, sums, 0, 0);
-        release(shared.q_empty(index));
+        release_tile();
         queries.advance();
         last_product(sums, accumulate);
         store(sums.o, sums.rows);

@@ -41,6 +41,10 @@ template <class Work, class Output> struct Consumer {
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
     }
+    // The place of the tile and its queries, by each warp for itself: its threads read the place, which no product waits for.
+    DEVICE void release_tile() const {
+        if (thread % 32 == 0) mbarrier_arrive(shared.q_empty(index));
+    }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
 
@@ -78,7 +82,7 @@ template <class Work, class Output> struct Consumer {
             release(shared.v_empty(values.stage));
             values.advance();
         }
-        release(shared.q_empty(index));
+        release_tile();
         queries.advance();
     }
 
@@ -105,7 +109,7 @@ template <class Work, class Output> struct Consumer {
         release(shared.k_empty(keys.stage));
         keys.advance();
         if (stage > 0) return;
-        release(shared.q_empty(index));
+        release_tile();
         queries.advance();
     }
 
