@@ -87,6 +87,7 @@ struct KeySums {
 
     // Hands back a stage, by each warp for itself: its threads read the statistics, which no product waits for.
     DEVICE void release(u32 stage) const {
+        __syncwarp();
         if (thread % 32 == 0) mbarrier_arrive(shared.empty(stage));
     }
 

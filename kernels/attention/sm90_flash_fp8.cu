@@ -51,6 +51,7 @@ struct Consumer {
     }
     // The place of the tile and its queries, by each warp for itself: its threads read the place, which no product waits for.
     DEVICE void release_tile() const {
+        __syncwarp();
         if (thread % 32 == 0) mbarrier_arrive(shared.q_empty(index));
     }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
