@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::{Body, Code};
 use tilemark_core::launch::{
-    Argument, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
+    ARGUMENT_BYTES, Argument, L2Promotion, Launch, Plan, Source, Step, Swizzle, TensorMap,
 };
 use tilemark_core::{Dtype, Info, Problem, Tensor};
 
@@ -211,13 +211,17 @@ fn check_launch(launch: &Launch, sizes: &[u64]) -> Result<(), String> {
                 let size = sizes.get(map.tensor).ok_or(format!("no tensor {}", map.tensor))?;
                 check_map(map, *size)?;
             }
-            Argument::Words(words) => {
-                require((1..=32).contains(&words.len()), &format!("{} words", words.len()))?;
-            }
+            Argument::Words(words) => require(!words.is_empty(), "no words")?,
             _ => {}
         }
     }
-    Ok(())
+    let bytes = arguments.iter().map(|argument| match argument {
+        Argument::Words(words) => 4 * words.len(),
+        Argument::TensorMap(_) => 128,
+        _ => 8,
+    });
+    let bytes = bytes.sum::<usize>();
+    require(bytes <= ARGUMENT_BYTES, &format!("{bytes} bytes of arguments"))
 }
 
 /// The rules of cuTensorMapEncodeTiled, and that the map ends where the tensor does.

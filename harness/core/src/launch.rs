@@ -157,6 +157,9 @@ pub enum Constant {
     Text(&'static str),
 }
 
+/// Bytes that the arguments of a launch may have: CUDA's limit since 12.1.
+pub const ARGUMENT_BYTES: usize = 32_764;
+
 /// One argument of a kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
@@ -175,7 +178,8 @@ pub enum Argument {
     I64(i64),
     /// A 32-bit float.
     F32(f32),
-    /// Up to 32 words, passed by value as a struct: a table that every block of threads reads.
+    /// Words, passed by value as a struct: a table that every block of threads reads. All arguments
+    /// of a launch together have at most [`ARGUMENT_BYTES`].
     Words(Vec<u32>),
     /// A descriptor for the tensor memory accelerator, passed by value (128 bytes).
     TensorMap(TensorMap),

@@ -148,21 +148,27 @@ impl From<&Launch> for Extent {
 }
 
 /// The bytes of one argument, aligned as strictly as any parameter of a kernel is.
+#[derive(Clone)]
+pub struct Argument(Vec<Chunk>);
+
 #[derive(Clone, Copy)]
 #[repr(C, align(128))]
-pub struct Argument([u8; 128]);
+struct Chunk([u8; 128]);
 
 impl Argument {
-    /// An argument of these bytes; at most 128.
+    /// An argument of these bytes.
     pub fn new(bytes: &[u8]) -> Self {
-        let mut argument = Argument([0; 128]);
-        argument.0[..bytes.len()].copy_from_slice(bytes);
-        argument
+        let chunk = |bytes: &[u8]| {
+            let mut chunk = Chunk([0; 128]);
+            chunk.0[..bytes.len()].copy_from_slice(bytes);
+            chunk
+        };
+        Argument(bytes.chunks(128).map(chunk).collect())
     }
 
     /// Where the bytes stand.
     pub fn as_ptr(&self) -> *const u8 {
-        self.0.as_ptr()
+        self.0.as_ptr().cast()
     }
 }
 
