@@ -28,6 +28,8 @@ pub enum AxisKind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A word that the family's own check reads; this says which there are.
+    Text(&'static str),
 }
 
 /// The value of an axis that a shape leaves out.
@@ -164,6 +166,7 @@ impl Axis {
             (AxisKind::Integer { min }, Value::Integer(n)) => n >= min,
             (AxisKind::Flag, Value::Flag(_)) => true,
             (AxisKind::Word(words), Value::Word(word)) => words.contains(&word.as_str()),
+            (AxisKind::Text(_), Value::Word(_)) => true,
             _ => false,
         };
         if fits {
@@ -193,6 +196,7 @@ impl Axis {
             AxisKind::Integer { min } => format!("a whole number of at least {min}"),
             AxisKind::Flag => "true or false".to_owned(),
             AxisKind::Word(words) => format!("one of {}", words.join(", ")),
+            AxisKind::Text(takes) => takes.to_owned(),
         }
     }
 }

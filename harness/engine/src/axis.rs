@@ -72,11 +72,15 @@ fn parse_item(item: &str) -> Result<Vec<Value>, String> {
     if item.is_empty() {
         return Err("a value is empty".to_owned());
     }
-    if item.contains(':') {
-        return parse_range(item);
-    }
     if item == "true" || item == "false" {
         return Ok(vec![Value::Flag(item == "true")]);
+    }
+    // A word may have a colon, which makes no range then: tokens:4096.
+    if item.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Ok(vec![Value::Word(item.to_owned())]);
+    }
+    if item.contains(':') {
+        return parse_range(item);
     }
     if item.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
         let number = item.parse().map_err(|_| format!("`{item}` is no whole number"))?;
@@ -138,6 +142,7 @@ mod tests {
         check("m[pow2]=[0,20]", "m: 1 1048576");
         check("causal=[true,false]", "causal: true false");
         check("layout=nt", "layout: nt");
+        check("schedule=[tokens:9,sides:1+2]", "schedule: tokens:9 sides:1+2");
         check("m=[1:3,7]", "m: 1 2 3 7");
     }
 
