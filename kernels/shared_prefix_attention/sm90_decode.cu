@@ -159,6 +159,7 @@ DEVICE void attend(Sums& sums, const u32 (&q)[D / 16][4], Shared shared, Stream&
         exponentiate(s, rows, scale);
         round_weights<ELEMENT>(s, p);
         add_values(o, p[0], shared.v(ring.stage), first_row);
+        fence_proxy_async();                             // values are read before the copy engine may overwrite them
         __syncwarp();
         if (lane == 0) mbarrier_arrive(shared.empty(ring.stage));
         ring.advance();
