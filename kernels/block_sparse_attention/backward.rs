@@ -10,24 +10,28 @@
 mod cpu;
 mod cuda;
 mod key_work;
+mod list_work;
+mod lists;
 mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::schedule::{blocks, tokens};
-use super::{AXES, heads, keys_seen};
+use super::schedule::{self, Sight, sights, tokens};
+use super::{AXES, heads, keys_seen, pairs};
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use std::f64::consts::E;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
-use tilemark_core::{Bytes, Distribution, Dtype, Family, Flops, Implementation, Problem, Tensor};
+use tilemark_core::{
+    Bytes, Distribution, Dtype, Family, Flops, Implementation, Problem, Shape, Tensor,
+};
 
 /// The family.
 pub struct BlockSparseAttentionBackward;
 
 static ABOUT: About = About {
     name: "block_sparse_attention_bwd",
-    formula: "dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − Σ dO∘O), dQ = dS·K/√d, dK = dSᵀ·Q/√d over the keys that a query's scale sees",
+    formula: "dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − Σ dO∘O), dQ = dS·K/√d, dK = dSᵀ·Q/√d over the keys that a query sees",
     axes: &AXES,
     dtypes: &[Dtype::F32, Dtype::Bf16, Dtype::F16],
     shapes: include_str!("backward/shapes.toml"),
@@ -74,6 +78,10 @@ impl Family for BlockSparseAttentionBackward {
         &ABOUT
     }
 
+    fn check(&self, shape: &Shape) -> Result<(), String> {
+        schedule::check(shape)
+    }
+
     fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
         let [b, h, d] = ["b", "h", "d"].map(|axis| problem.shape.integer(axis));
         let dims = [b, h, tokens(problem.shape.word("schedule")) as u64, d];
@@ -97,17 +105,16 @@ impl Family for BlockSparseAttentionBackward {
     fn work(&self, problem: &Problem) -> Work {
         let d = problem.shape.integer("d");
         let heads = heads(problem) as u64;
-        let blocks = blocks(problem);
-        let l = blocks.iter().map(|block| block.rows.len() as u64).sum::<u64>();
-        let pairs = blocks.iter().map(|block| (block.rows.len() * block.keys.len()) as u64);
-        let seeing = blocks.iter().filter(|block| !block.keys.is_empty());
-        let seeing: u64 = seeing.map(|block| block.rows.len() as u64).sum();
+        let sights = sights(problem);
+        let l = sights.iter().map(|sight| sight.rows.len() as u64).sum::<u64>();
+        let seeing = sights.iter().filter(|sight| !sight.keys.is_empty());
+        let seeing: u64 = seeing.map(|sight| sight.rows.len() as u64).sum();
         // Q, O and dO where they matter, K and V likewise, and all of the gradients.
-        let elements = heads * d * (3 * seeing + 2 * keys_seen(&blocks) + 3 * l);
+        let elements = heads * d * (3 * seeing + 2 * keys_seen(&sights) + 3 * l);
         Work {
             convention: Flops(10 * heads * d * l * l),
             convention_name: "10·b·h·l²·d, as if dense",
-            executed: Flops(10 * heads * d * pairs.sum::<u64>()),
+            executed: Flops(10 * heads * d * pairs(&sights)),
             least_bytes: Bytes(elements * problem.dtype.size() + 4 * heads * seeing),
         }
     }
@@ -115,15 +122,15 @@ impl Family for BlockSparseAttentionBackward {
     /// As for dense attention. The largest elements are those of queries that see the most keys, and
     /// of keys that most queries see.
     fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
-        let blocks = blocks(problem);
+        let sights = sights(problem);
         let l = tokens(problem.shape.word("schedule"));
         let d = problem.shape.integer("d") as f64;
-        let most_keys = blocks.iter().map(|block| block.keys.len()).max().unwrap_or(1) as f64;
-        let most_queries = key_work::seen_ranges(&blocks, l)
+        let most_keys = sights.iter().map(Sight::seen).max().unwrap_or(1) as f64;
+        let most_queries = list_work::seers(&sights, l)
             .iter()
-            .map(|range| range.keys.len())
+            .map(|(_, seers)| seers.iter().map(|idx| sights[*idx].rows.len()).sum())
             .max()
-            .unwrap_or(1) as f64;
+            .unwrap_or(1usize) as f64;
         let value = deviation(problem.distribution);
         let drawn = Drawn::of(problem);
         let p = E.sqrt() / drawn.keys;
@@ -164,9 +171,8 @@ struct Drawn {
 
 impl Drawn {
     fn of(problem: &Problem) -> Self {
-        let blocks = blocks(problem);
-        let pairs: usize = blocks.iter().map(|block| block.rows.len() * block.keys.len()).sum();
-        let keys = (pairs as f64 / tokens(problem.shape.word("schedule")) as f64).max(1.0);
+        let keys = (pairs(&sights(problem)) as f64 / tokens(problem.shape.word("schedule")) as f64)
+            .max(1.0);
         let large = deviation(problem.distribution).max(1.0);
         let q = match problem.distribution {
             // An outlier in Q that meets one in K makes a score 256 times as large.

@@ -6,7 +6,7 @@
 struct Band { u16 row, rows; };
 
 struct Bands {
-    static constexpr int MOST = 31;
+    static constexpr int MOST = 127;
     Band at[MOST];
     u32 count;
 };

@@ -3,10 +3,11 @@
 //! It must not know shapes that are measured or who measures them.
 
 use super::scale;
-use super::schedule::{Block, blocks};
+use super::schedule::{Sight, sights};
 use crate::attention::{Attention, flash_on_host};
 use crate::host::{Elements, narrow};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 use tilemark_core::{Dtype, Family, Problem, Shape, Value};
 
@@ -14,15 +15,17 @@ use tilemark_core::{Dtype, Family, Problem, Shape, Value};
 pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let d = problem.shape.index("d");
     let [q, k, v] = [0, 1, 2].map(|idx| Elements::new(problem.dtype, inputs[idx]).to_vec());
-    let blocks = blocks(problem);
-    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let sights = sights(problem);
+    let tokens = sights.last().map_or(0, |sight| sight.rows.end);
     let mut o = vec![0.0f32; q.len()];
     let mut lse = vec![f32::NEG_INFINITY; q.len() / d];
     for (row, (lse, o)) in lse.iter_mut().zip(o.chunks_exact_mut(d)).enumerate() {
         let (head, i) = (row / tokens * tokens, row % tokens);
-        let block = &blocks[blocks.partition_point(|block| block.rows.end <= i)];
-        let seen = (head + block.keys.start) * d..(head + block.keys.end) * d;
-        *lse = attend(&q[row * d..(row + 1) * d], &k[seen.clone()], &v[seen], o);
+        let sight = &sights[sights.partition_point(|sight| sight.rows.end <= i)];
+        let [keys, values] = [&k, &v].map(|x| {
+            gathered(&sight.keys, |keys| &x[(head + keys.start) * d..(head + keys.end) * d])
+        });
+        *lse = attend(&q[row * d..(row + 1) * d], &keys, &values, o);
     }
     narrow(problem.dtype, &o, outputs[0]);
     narrow(Dtype::F32, &lse, outputs[1]);
@@ -47,7 +50,7 @@ fn attend(q: &[f32], keys: &[f32], values: &[f32], o: &mut [f32]) -> f32 {
 /// A block of queries of one head: a dense attention of its own.
 struct Task<'a> {
     head: usize,
-    block: &'a Block,
+    sight: &'a Sight,
     o: &'a mut [u8],
     lse: &'a mut [f32],
 }
@@ -55,8 +58,8 @@ struct Task<'a> {
 /// Each block of queries by dense flash attention over the keys that it sees, all in parallel; other
 /// keys are not touched.
 pub fn dense_blocks(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
-    let blocks = blocks(problem);
-    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let sights = sights(problem);
+    let tokens = sights.last().map_or(0, |sight| sight.rows.end);
     let line = problem.shape.index("d") * problem.dtype.size() as usize;
     let [o, lse] = outputs else { unreachable!("the family has O and LSE") };
     let heads = o
@@ -64,32 +67,43 @@ pub fn dense_blocks(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8
         .zip(bytemuck::cast_slice_mut::<u8, f32>(lse).chunks_exact_mut(tokens));
     let mut tasks = Vec::new();
     for (head, (mut o, mut lse)) in heads.enumerate() {
-        for block in &blocks {
-            let (block_o, rest_o) = o.split_at_mut(block.rows.len() * line);
-            let (block_lse, rest_lse) = lse.split_at_mut(block.rows.len());
-            tasks.push(Task { head, block, o: block_o, lse: block_lse });
+        for sight in &sights {
+            let (block_o, rest_o) = o.split_at_mut(sight.rows.len() * line);
+            let (block_lse, rest_lse) = lse.split_at_mut(sight.rows.len());
+            tasks.push(Task { head, sight, o: block_o, lse: block_lse });
             (o, lse) = (rest_o, rest_lse);
         }
     }
-    tasks.into_par_iter().for_each(|Task { head, block, o, lse }| {
-        if block.keys.is_empty() {
+    tasks.into_par_iter().for_each(|Task { head, sight, o, lse }| {
+        if sight.keys.is_empty() {
             o.fill(0);
             lse.fill(f32::NEG_INFINITY);
             return;
         }
-        let part = |tensor: usize, rows: &Range<usize>| {
+        let rows = |tensor: usize, rows: &Range<usize>| {
             let first = head * tokens;
             &inputs[tensor][(first + rows.start) * line..(first + rows.end) * line]
         };
-        let inputs = [part(0, &block.rows), part(1, &block.keys), part(2, &block.keys)];
+        let [k, v] = [1, 2].map(|tensor| gathered(&sight.keys, |keys| rows(tensor, keys)));
         let outputs = &mut [o, bytemuck::cast_slice_mut(lse)];
-        flash_on_host(&dense(problem, block), &inputs, outputs);
+        flash_on_host(&dense(problem, sight), &[rows(0, &sight.rows), &k, &v], outputs);
     });
 }
 
+/// What stands in ranges, side by side; it is copied only where there are several.
+pub fn gathered<'a, T: Clone>(
+    ranges: &[Range<usize>],
+    part: impl Fn(&Range<usize>) -> &'a [T],
+) -> Cow<'a, [T]> {
+    match ranges {
+        [one] => Cow::Borrowed(part(one)),
+        _ => Cow::Owned(ranges.iter().flat_map(|range| part(range).iter().cloned()).collect()),
+    }
+}
+
 /// One head of one block, as dense attention.
-fn dense(problem: &Problem, block: &Block) -> Problem {
-    let [n, nk] = [&block.rows, &block.keys].map(|range| range.len() as u64);
+fn dense(problem: &Problem, sight: &Sight) -> Problem {
+    let [n, nk] = [sight.rows.len(), sight.seen()].map(|count| count as u64);
     let given = [("b", 1), ("h", 1), ("n", n), ("nk", nk), ("d", problem.shape.integer("d"))]
         .map(|(axis, size)| (axis.to_owned(), Value::Integer(size)));
     let about = Attention.about();

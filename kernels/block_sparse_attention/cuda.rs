@@ -2,7 +2,8 @@
 //!
 //! The contract stands at the source's head; this file states it once more as data.
 
-use super::schedule::blocks;
+use super::range_list::RangeList;
+use super::schedule::{Block, blocks, sights, tokens};
 use super::work_list::{Grain, argument, fits, work_list};
 use super::{LSE, heads, scale};
 use crate::tile::{self, SM90_SHARED_BYTES, count, element, needs_31_bits, needs_sm_90a};
@@ -18,6 +19,7 @@ static BLOCKS: Source = Source {
             name: "block_sparse_attention/sm90_blocks.h",
             text: include_str!("sm90_blocks.h"),
         },
+        HEADS,
         CONSUMER,
         FEEDER,
         SOFTMAX,
@@ -27,6 +29,26 @@ static BLOCKS: Source = Source {
         tile::CUDA_WGMMA,
     ],
 };
+static RANGES: Source = Source {
+    path: "block_sparse_attention/sm90_ranges.cu",
+    text: include_str!("sm90_ranges.cu"),
+    headers: &[
+        Header {
+            name: "block_sparse_attention/sm90_ranges.h",
+            text: include_str!("sm90_ranges.h"),
+        },
+        HEADS,
+        CONSUMER,
+        FEEDER,
+        SOFTMAX,
+        STREAM,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
+};
+const HEADS: Header =
+    Header { name: "block_sparse_attention/sm90_heads.h", text: include_str!("sm90_heads.h") };
 
 /// What attention over a list of work includes.
 pub const CONSUMER: Header = Header {
@@ -50,8 +72,18 @@ const O: usize = 3;
 pub const ROWS: u32 = 64;
 pub const BOX_WIDTH: u32 = 64;
 
-/// `supports` of Hopper's kernel.
+/// `supports` of Hopper's kernels.
 pub fn hopper(problem: &Problem, info: &Info) -> Result<(), String> {
+    takes_operands(problem, info)?;
+    if packable(problem).is_none() {
+        let grain = Tile::of(problem.shape.index("d")).grain();
+        RangeList::new(&sights(problem), grain).fits()?;
+    }
+    Ok(())
+}
+
+/// `Ok` if the device, the element type and the sizes are right, whatever the list of blocks.
+pub fn takes_operands(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_sm_90a(info)?;
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("multiplies bf16 and f16, not {}", problem.dtype));
@@ -60,47 +92,68 @@ pub fn hopper(problem: &Problem, info: &Info) -> Result<(), String> {
     if d > 128 || !d.is_multiple_of(8) {
         return Err(format!("takes heads of whole vectors of 8 up to 128 elements, not {d}"));
     }
-    let blocks = blocks(problem);
-    fits(&blocks)?;
-    needs_31_bits(&[(heads(problem) * blocks.iter().map(|b| b.rows.len()).sum::<usize>()) as u64])
+    needs_31_bits(&[(heads(problem) * tokens(problem.shape.word("schedule"))) as u64])
+}
+
+/// Blocks with one range of keys each, few enough that small ones can share tiles.
+fn packable(problem: &Problem) -> Option<Vec<Block>> {
+    blocks(problem).ok().filter(|blocks| fits(blocks).is_ok())
 }
 
 /// Flash attention over a work list.
 pub fn flash(problem: &Problem, info: &Info) -> Plan {
-    let tile = Tile::of(problem.shape.index("d"));
-    let grain = tile.grain();
-    let blocks = blocks(problem);
-    let segments = work_list(&blocks, grain);
-    let heads = heads(problem);
-    let rows = blocks.last().map_or(0, |block| block.rows.end);
-    let tiles = heads * segments.iter().map(|s| grain.tiles(s.whole.rows.len())).sum::<usize>();
+    let grain = Tile::of(problem.shape.index("d")).grain();
+    let launch = match packable(problem) {
+        Some(blocks) => {
+            let segments = work_list(&blocks, grain);
+            let tiles = segments.iter().map(|s| grain.tiles(s.whole.rows.len())).sum();
+            let lists = [
+                argument(blocks.iter().map(|block| (block, false))),
+                argument(segments.iter().map(|segment| (&segment.whole, segment.packed))),
+            ];
+            launch(problem, info, &BLOCKS, "attention_sm90_blocks", lists, tiles)
+        }
+        None => {
+            let list = RangeList::new(&sights(problem), grain);
+            let lists = [list.spans_argument(), list.segments_argument()];
+            launch(problem, info, &RANGES, "attention_sm90_ranges", lists, list.tiles)
+        }
+    };
+    Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] }
+}
+
+/// The launch over lists with so many tiles of a head.
+fn launch(
+    problem: &Problem,
+    info: &Info,
+    source: &'static Source,
+    entry: &'static str,
+    lists: [Argument; 2],
+    head_tiles: usize,
+) -> Launch {
     let d = problem.shape.index("d");
+    let (tile, heads) = (Tile::of(d), heads(problem));
+    let rows = tokens(problem.shape.word("schedule"));
+    let tiles = heads * head_tiles;
     let map = |tensor: usize, box_rows: u32| {
         let dims = [d, rows, heads].map(|extent| extent as u64);
         tile::swizzled_map(tensor, problem.dtype, &dims, &[BOX_WIDTH, box_rows, 1])
     };
-    let mut arguments = vec![
-        map(Q, ROWS),
-        map(K, tile.keys),
-        map(V, tile.keys),
-        argument(blocks.iter().map(|block| (block, false))),
-        argument(segments.iter().map(|segment| (&segment.whole, segment.packed))),
-        tile::tensor(O),
-        tile::tensor(LSE),
-    ];
+    let mut arguments = vec![map(Q, ROWS), map(K, tile.keys), map(V, tile.keys)];
+    arguments.extend(lists);
+    arguments.extend([O, LSE].map(tile::tensor));
     arguments.extend([heads, rows, d, tiles].map(|size| count(size as u64)));
     arguments.push(Argument::F32((scale(d) * LOG2_E) as f32));
-    let launch = Launch {
-        source: &BLOCKS,
-        entry: "attention_sm90_blocks",
+    Launch {
+        source,
+        entry,
         constants: tile.constants(problem.dtype),
         grid: [tiles.min(info.units.max(1) as usize) as u32, 1, 1],
         block: [128 * (1 + tile.consumers), 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: tile.shared_bytes(),
         arguments,
-    };
-    Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] }
+    }
 }
 
 /// The constants of `sm90_consumer.h`.

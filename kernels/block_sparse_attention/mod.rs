@@ -1,9 +1,9 @@
-//! Block-sparse attention, forward: softmax attention in which queries come in blocks that see one
-//! range of keys each, and the logarithm of the softmax's sums.
+//! Block-sparse attention, forward: softmax attention in which queries come in blocks that see the same
+//! ranges of keys, and the logarithm of the softmax's sums.
 //!
 //! Q, K, V and O are (B, H, L, D) over the L tokens of an image's scales; `schedule.rs` says which
-//! scales there are and which keys a query of each sees. O = softmax(Q·Kᵀ/√d)·V over those keys. A
-//! query that sees none has O = 0 and LSE = −∞.
+//! scales there are and which keys a query of each sees, or a list says it (`lists.rs`). O =
+//! softmax(Q·Kᵀ/√d)·V over those keys. A query that sees none has O = 0 and LSE = −∞.
 //! Work: 4·D operations a pair that is seen, over each tensor read or written once; as if dense, L²
 //! pairs a head: what a kernel that only masks computes, and the convention here.
 //! (H. Kumbong et al., HMAR, 2025, and K. Tian et al., Visual autoregressive modeling, 2024.)
@@ -12,6 +12,8 @@
 mod backward;
 mod cpu;
 mod cuda;
+mod lists;
+mod range_list;
 mod reference;
 mod schedule;
 #[cfg(test)]
@@ -24,17 +26,17 @@ pub(crate) use cuda::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
-use schedule::{Block, blocks};
+use schedule::{Sight, sights};
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
 use tilemark_core::shape::{AxisDefault, AxisKind};
-use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Tensor};
+use tilemark_core::{Axis, Bytes, Dtype, Family, Flops, Implementation, Problem, Shape, Tensor};
 
 /// The family.
 pub struct BlockSparseAttention;
 
 static ABOUT: About = About {
     name: "block_sparse_attention",
-    formula: "O = softmax(Q·Kᵀ/√d)·V and LSE over the keys that a query's scale sees",
+    formula: "O = softmax(Q·Kᵀ/√d)·V and LSE over the keys that a query sees",
     axes: &AXES,
     dtypes: &[Dtype::F32, Dtype::Bf16, Dtype::F16],
     shapes: include_str!("shapes.toml"),
@@ -47,13 +49,13 @@ static AXES: [Axis; 5] = [
     Axis {
         name: "schedule",
         meaning: "the scales of the image, which give L",
-        kind: AxisKind::Word(schedule::NAMES),
+        kind: AxisKind::Text(schedule::SCHEDULE_TAKES),
         default: AxisDefault::Required,
     },
     Axis {
         name: "mask",
-        meaning: "which scales a query sees: its own, those up to its own, or the one before",
-        kind: AxisKind::Word(schedule::MASKS),
+        meaning: "which scales a query sees: its own, those up to its own, or the one before; or which tokens, by a list",
+        kind: AxisKind::Text(schedule::MASK_TAKES),
         default: AxisDefault::Word("block_diagonal"),
     },
     size("d", "elements of a head", AxisDefault::Integer(64)),
@@ -105,6 +107,10 @@ impl Family for BlockSparseAttention {
         &ABOUT
     }
 
+    fn check(&self, shape: &Shape) -> Result<(), String> {
+        schedule::check(shape)
+    }
+
     fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
         let [b, h, d] = ["b", "h", "d"].map(|axis| problem.shape.integer(axis));
         let l = schedule::tokens(problem.shape.word("schedule")) as u64;
@@ -122,14 +128,13 @@ impl Family for BlockSparseAttention {
     fn work(&self, problem: &Problem) -> Work {
         let d = problem.shape.integer("d");
         let heads = heads(problem) as u64;
-        let blocks = blocks(problem);
-        let l = blocks.iter().map(|block| block.rows.len() as u64).sum::<u64>();
-        let pairs = blocks.iter().map(|block| (block.rows.len() * block.keys.len()) as u64);
-        let elements = heads * d * 2 * (l + keys_seen(&blocks));
+        let sights = sights(problem);
+        let l = sights.iter().map(|sight| sight.rows.len() as u64).sum::<u64>();
+        let elements = heads * d * 2 * (l + keys_seen(&sights));
         Work {
             convention: Flops(4 * heads * d * l * l),
             convention_name: "4·b·h·l²·d, as if dense",
-            executed: Flops(4 * heads * d * pairs.sum::<u64>()),
+            executed: Flops(4 * heads * d * pairs(&sights)),
             least_bytes: Bytes(elements * problem.dtype.size() + 4 * heads * l),
         }
     }
@@ -137,10 +142,10 @@ impl Family for BlockSparseAttention {
     /// As for dense attention. An element of O is a mean of about 1/e of the values that its query
     /// sees; the largest are those of the queries that see the fewest.
     fn tolerance(&self, problem: &Problem, output: usize) -> Tolerance {
-        let blocks = blocks(problem);
-        let keys = || blocks.iter().map(|block| block.keys.len()).filter(|keys| *keys > 0);
+        let sights = sights(problem);
+        let keys = || sights.iter().map(Sight::seen).filter(|keys| *keys > 0);
         let [fewest, most] = [keys().min(), keys().max()].map(|keys| keys.unwrap_or(1) as f64);
-        let queries = (heads(problem) * blocks.iter().map(|b| b.rows.len()).sum::<usize>()) as u64;
+        let queries = (heads(problem) * sights.iter().map(|s| s.rows.len()).sum::<usize>()) as u64;
         let value = deviation(problem.distribution);
         let score = value * value;
         let unit = unit_roundoff(Dtype::F32);
@@ -171,13 +176,13 @@ impl Family for BlockSparseAttention {
     }
 }
 
-/// How many keys some query sees: blocks see ranges that begin no earlier than the ones before.
-fn keys_seen(blocks: &[Block]) -> u64 {
-    let mut counted_to = 0;
-    let mut new_of = |block: &Block| {
-        let new = block.keys.end.saturating_sub(block.keys.start.max(counted_to));
-        counted_to = counted_to.max(block.keys.end);
-        new as u64
-    };
-    blocks.iter().map(&mut new_of).sum()
+/// How many pairs of query and key are seen.
+fn pairs(sights: &[Sight]) -> u64 {
+    sights.iter().map(|sight| (sight.rows.len() * sight.seen()) as u64).sum()
+}
+
+/// How many keys some query sees.
+fn keys_seen(sights: &[Sight]) -> u64 {
+    let ranges = sights.iter().flat_map(|sight| sight.keys.iter().cloned()).collect();
+    lists::joined(ranges).iter().map(|range| range.len() as u64).sum()
 }

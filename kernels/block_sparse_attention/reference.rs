@@ -2,23 +2,24 @@
 //!
 //! Written to be read; it must not know how anyone computes it fast.
 
-use super::schedule::{Block, blocks};
+use super::schedule::{Sight, sights};
 use super::{LSE, scale};
+use std::ops::Range;
 use tilemark_core::family::{Arithmetic, Query};
 
 /// Rows of O, or elements of LSE; both are counted by query: (b·H + h)·L + i.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
-    let blocks = blocks(query.problem);
-    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let sights = sights(query.problem);
+    let tokens = sights.last().map_or(0, |sight| sight.rows.end);
     let place = |row: &u64| {
         let (head, i) = (*row as usize / tokens, *row as usize % tokens);
-        (head, blocks.partition_point(|block| block.rows.end <= i))
+        (head, sights.partition_point(|sight| sight.rows.end <= i))
     };
     let mut values = Vec::new();
     // Queries of one head and block meet the same keys, which are drawn once for all of them.
     for rows in query.rows.chunk_by(|a, b| place(a) == place(b)) {
-        let (head, block) = place(&rows[0]);
-        let keys = Keys::new(query, head * tokens, &blocks[block], arithmetic);
+        let (head, sight) = place(&rows[0]);
+        let keys = Keys::new(query, head * tokens, &sights[sight], arithmetic);
         for row in rows {
             values.extend(keys.meet(*row as usize));
         }
@@ -38,10 +39,14 @@ struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    fn new(query: &'a Query<'a>, first: usize, block: &Block, arithmetic: Arithmetic) -> Self {
+    fn new(query: &'a Query<'a>, first: usize, sight: &Sight, arithmetic: Arithmetic) -> Self {
         let width = query.problem.shape.index("d");
-        let rows = (first + block.keys.start) * width..(first + block.keys.end) * width;
-        let of = |tensor: usize| rows.clone().map(|at| query.operands[tensor].at(at)).collect();
+        let elements = || {
+            let of_range =
+                |range: &Range<usize>| (first + range.start) * width..(first + range.end) * width;
+            sight.keys.iter().flat_map(of_range)
+        };
+        let of = |tensor: usize| elements().map(|at| query.operands[tensor].at(at)).collect();
         Keys { query, arithmetic, width, keys: of(1), values: of(2) }
     }
 

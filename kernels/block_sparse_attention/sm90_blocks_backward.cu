@@ -2,9 +2,10 @@
 // attention/sm90_flash_backward.cu, over a work list of keys.
 //
 // Mapping. A segment is a range of keys, that of a block or of several small ones, cut into tiles of 128 keys from its own first one on; it
-// meets the tiles of queries, from some tile of a band on, in which any query sees any of its keys. Bands are those of bands.h. A block of
-// threads draws tiles of keys, those with most queries first. Where a tile of queries is not seen whole by a warp's keys, the warp
-// hides what is not: keys beyond the segment's last, and pairs of different blocks. Queries beyond a band's last weigh nothing.
+// meets the tiles of queries, from some tile of a band on, in which any query sees any of its keys, or several runs of such tiles
+// (sm90_key_list.h has both lists). Bands are those of bands.h. A block of threads draws tiles of keys, those with most queries first.
+// Where a tile of queries is not seen whole by a warp's keys, the warp hides what is not: keys beyond the segment's last, and pairs of
+// different blocks. Queries beyond a band's last weigh nothing.
 //
 // Work: 10 d flops a pair that is seen; per tile as in attention.
 //
@@ -13,50 +14,11 @@
 // Maps, dims innermost first (d, L, B H), boxes of 64 columns in the 128-byte swizzle, L2 promotion 256 B: q, d_o: box (64, QUERIES, 1);
 //   k, v: box (64, 128, 1); d is a multiple of 8 up to HEAD: what it has not is read as zeros.
 // Arguments: the four maps; segments, most queries first; query_tiles, the tiles of queries that each meets; ranges of keys,
-//   each seen by one range of queries; dK, dV; statistics and sums of dQ, as attention/sm90_flash_backward.cu has them, by the
-//   tiles of bands; taken, a counter that is 0; B H; L; d; scale.
-// Macros: those of attention/sm90_backward.h.
+//   each seen by one range of queries (nothing with SPANS); dK, dV; statistics and sums of dQ, as attention/sm90_flash_backward.cu
+//   has them, by the tiles of bands; taken, a counter that is 0; B H; L; d; scale.
+// Macros (default): SPANS (0; 1), and those of attention/sm90_backward.h.
 #include "attention/sm90_backward.h"
-
-// Keys [key, key + keys); the tiles of queries that they meet begin at `row`.
-struct Segment { u16 key, keys, row, tiles; };
-
-// Keys [key, key + keys) are seen by queries [row, end), where a band's last query counts as followed by more of the same.
-struct SeenKeys { u16 key, keys, row, end; };
-
-template <class T> struct List {
-    static constexpr int MOST = 15;
-    T at[MOST];
-    u32 count, unused;
-};
-using Segments = List<Segment>;
-using SeenRanges = List<SeenKeys>;
-
-struct QueryTiles {
-    struct { u16 first, masked; } at[Segments::MOST];    // the number of a segment's first tile; how many of its tiles, from that one on,
-                                                         // have a query that does not see all of its keys
-    u32 of_a_head;                                       // how many tiles
-};
-
-// Which queries a key sees, counted in all: [first, end) as one word. Nobody sees a key that is none.
-constexpr u32 UNSEEN = 0xffff;
-
-DEVICE u32 seen_by(const SeenRanges& ranges, int key) {
-    u32 found = UNSEEN;
-    for (int i = 0; i < ranges.count; i++)
-        if (key >= ranges.at[i].key) found = ranges.at[i].row | u32(ranges.at[i].end) << 16;
-    return found;
-}
-
-// A tile's column holds its segment and its place in that.
-DEVICE int segment_of(TilePlace at) { return at.column >> 16; }
-DEVICE int first_key(const Segments& segments, TilePlace at) { return segments.at[segment_of(at)].key + (at.column & 0xffff) * KEYS; }
-
-// How many of a tile's tiles of queries, from the first on, have anything to hide: all of them where a segment ends within the tile.
-DEVICE int masked_tiles(const Segments& segments, const QueryTiles& query_tiles, TilePlace at) {
-    Segment segment = segments.at[segment_of(at)];
-    return ((at.column & 0xffff) + 1) * KEYS > segment.keys ? segment.tiles : query_tiles.at[segment_of(at)].masked;
-}
+#include "block_sparse_attention/sm90_key_list.h"
 
 // Tile `index` of the list: all heads of a segment before the next one, and tiles of a head side by side, since they meet the same queries.
 DEVICE TilePlace place_at(const Segments& segments, int heads, int index) {
@@ -118,8 +80,8 @@ struct Feeder {
         if (head < 0) return;
         left--;
         u32 full = shared.full(stage);
-        int row = from.segments.at[segment].row + left * QUERIES;
-        int tile = head * from.query_tiles.of_a_head + from.query_tiles.at[segment].first + left;
+        QueryPlace queries = queries_at(from.segments, from.query_tiles, segment, left);
+        int row = queries.row, tile = head * from.query_tiles.of_a_head + queries.tile;
         mbarrier_try_wait_parity(shared.empty(stage), parity);
         st_shared(shared_row(shared, stage), row);
         mbarrier_arrive_expect_tx(full, STAGE_BYTES);
@@ -137,10 +99,10 @@ extern __shared__ __align__(1024) unsigned char memory[];
 // Two warpgroups' side.
 struct Keys : KeySums {
     // Before a tile's first product: which queries each of this warp's keys sees.
-    DEVICE void look_up(const Segments& segments, const SeenRanges& ranges, TilePlace at) const {
+    DEVICE void look_up(const Segments& segments, const QueryTiles& query_tiles, const SeenRanges& ranges, TilePlace at) const {
         Segment segment = segments.at[segment_of(at)];
         int row = index * 64 + thread / 32 * 16 + thread % 16, key = first_key(segments, at) + row;
-        u32 seen = key < segment.key + segment.keys ? seen_by(ranges, key) : UNSEEN;
+        u32 seen = key < segment.key + segment.keys ? seen_by(segment, query_tiles, ranges, key) : UNSEEN;
         __syncwarp();
         if (thread % 32 < 16) st_shared(shared_ranges(shared, tile.stage) + row * 4, seen);
         __syncwarp();
@@ -190,7 +152,7 @@ struct Keys : KeySums {
             if (at.row < 0) return;
             u32 accumulate = 0;
             int left = segments.at[segment_of(at)].tiles, masked = masked_tiles(segments, query_tiles, at);
-            look_up(segments, ranges, at);
+            look_up(segments, query_tiles, ranges, at);
 #pragma unroll 1
             for (; left > 0; left--, accumulate = 1)
                 add_tile(d_k, d_v, scale * LOG2_E, accumulate, [&](u32 (&p)[CHUNKS][4], u32 (&d_s)[CHUNKS][4]) {
@@ -224,11 +186,11 @@ struct QueryGradient : QueryProducts {
         for (;; tile.advance()) {
             TilePlace at = shared.await_tile(tile.stage, tile.phase);
             if (at.row < 0) break;
-            int segment = segment_of(at), left = from.segments.at[segment].tiles;
-            int index = at.row * from.query_tiles.of_a_head + from.query_tiles.at[segment].first;
+            int segment = segment_of(at), left = from.segments.at[segment].tiles, first = at.row * from.query_tiles.of_a_head;
 #pragma unroll 1
             while (--left >= 0) {
-                add_tile(sums + (long long)(index + left) * (PARTS * PART_SUMS), [] {});
+                int index = first + queries_at(from.segments, from.query_tiles, segment, left).tile;
+                add_tile(sums + (long long)index * (PARTS * PART_SUMS), [] {});
                 if (left == 0 && thread == 0) mbarrier_arrive(shared.kv_empty(tile.stage));
                 if (feeds) feeder.fetch(from, gradients.stage, gradients.phase);
                 __syncwarp();

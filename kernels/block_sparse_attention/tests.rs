@@ -7,15 +7,18 @@ use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
 use tilemark_core::launch::{Argument, Launch, Step};
-use tilemark_core::{Bytes, Dtype, Family, Flops};
+use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
-const CROOKED: [&str; 6] = [
+const CROOKED: [&str; 9] = [
     "b=1,h=1,schedule=to4,d=1",
     "b=2,h=1,schedule=to4,mask=block_causal,d=5",
     "b=1,h=3,schedule=to4,mask=block_previous,d=33",
     "b=1,h=1,schedule=to6,d=257",
     "b=1,h=2,schedule=to6,mask=block_previous,d=64",
     "b=1,h=2,schedule=to6,mask=block_causal,d=40",
+    "b=2,h=1,schedule=to4,mask=list:0-9:3-5+7-20_20-30:0-1+29-30_9-14:,d=5",
+    "b=1,h=2,schedule=tokens:67,mask=random:10:40:3,d=40",
+    "b=1,h=1,schedule=sides:3+5,d=64",
 ];
 
 #[test]
@@ -125,6 +128,11 @@ fn work_is_counted_by_pairs_and_as_if_dense() {
         work("block_causal"),
         (Flops(4 * 6 * 8 * (1 + 4 * 5 + 9 * 14 + 16 * 30)), bytes(30))
     );
+    // Seven keys by ten queries, three by twenty; keys 0 to 4 and 9 to 11 are seen.
+    assert_eq!(
+        work("list:0-10:0-4+9-12_10-30:2-5"),
+        (Flops(4 * 6 * 8 * (10 * 7 + 20 * 3)), bytes(8))
+    );
     // Nobody sees the last scale.
     assert_eq!(work("block_previous"), (Flops(4 * 6 * 8 * (4 + 9 * 4 + 16 * 9)), bytes(14)));
 }
@@ -133,6 +141,79 @@ fn work_is_counted_by_pairs_and_as_if_dense() {
 fn the_schedules_have_as_many_tokens_as_their_papers_say() {
     let tokens = ["to4", "to6", "image256", "image512", "image1024"].map(super::schedule::tokens);
     assert_eq!(tokens, [30, 91, 680, 2240, 9451]);
+}
+
+#[test]
+fn a_list_that_says_what_a_word_says_gives_the_same() {
+    let trial = |mask: &str| {
+        let shape = format!("b=1,h=2,schedule=to4,mask={mask},d=8");
+        Trial::new(&BlockSparseAttention, &shape, Dtype::F32)
+    };
+    let word = trial("block_causal");
+    let list = trial("list:0-1:0-1_1-5:0-5_5-14:0-14_14-30:0-10+5-30");
+    assert_eq!(word.truth(Arithmetic::Exact), list.truth(Arithmetic::Exact));
+    for implementation in on_host(&BlockSparseAttention) {
+        let inputs = word.inputs();
+        assert_eq!(word.run(implementation, &inputs), list.run(implementation, &inputs));
+    }
+}
+
+#[test]
+fn the_truth_of_several_ranges_is_one_softmax_over_all_of_them() {
+    let shape = "b=1,h=1,schedule=to4,mask=list:0-30:2-4+7-9,d=1";
+    let trial = Trial::new(&BlockSparseAttention, shape, Dtype::F16);
+    let [q, k, v] = [0, 1, 2].map(|tensor| &trial.operands[tensor]);
+    let keys = [2, 3, 7, 8];
+    let weights = keys.map(|j| (q.at(11) * k.at(j)).exp());
+    let sum: f64 = weights.iter().sum();
+    let weighted: f64 = weights.iter().zip(keys).map(|(p, j)| p * v.at(j)).sum();
+    let truth = trial.truth(Arithmetic::Exact);
+    assert!((truth[0][11] - weighted / sum).abs() < 1e-14);
+    assert!((truth[1][11] - sum.ln()).abs() < 1e-14);
+}
+
+#[test]
+fn what_no_axis_takes_is_refused_by_its_name_and_with_the_remedy() {
+    let refusal = |schedule: &str, mask: &str| {
+        let given = [("b", "1"), ("h", "1"), ("schedule", schedule), ("mask", mask)];
+        let value = |text: &str| match text.parse() {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Word(text.to_owned()),
+        };
+        let given = given.map(|(axis, text)| (axis.to_owned(), value(text)));
+        let shape = Shape::complete(&given, BlockSparseAttention.about().axes).unwrap();
+        BlockSparseAttention.check(&shape).expect_err("a refusal")
+    };
+    for (schedule, mask, parts) in [
+        ("to5", "block_causal", ["axis `schedule` takes one of to4", "no such schedule"]),
+        ("sides:1+0", "block_causal", ["such as sides:1+2+4", "at least one token"]),
+        ("tokens:-9", "block_causal", ["such as tokens:4096", "`-9` is no whole number"]),
+        ("to4", "diagonal", ["axis `mask` takes one of block_diagonal", "no such mask"]),
+        ("to4", "list:0-31:0-5", ["such as list:0-64", "beyond the schedule's 30 tokens"]),
+        ("to4", "list:0-9:1-2_5-6:2-3", ["not `list:0-9", "with `+` between ranges"]),
+    ] {
+        let why = refusal(schedule, mask);
+        assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+    }
+}
+
+#[test]
+fn lists_with_more_than_a_range_a_block_have_a_launch_of_their_own() {
+    let entry = |schedule: &str, mask: &str| {
+        let shape = format!("b=2,h=3,schedule={schedule},mask={mask},d=64");
+        let problem = problem(&BlockSparseAttention, &shape, Dtype::Bf16);
+        let hopper = device(Vendor::Nvidia, "sm_90a");
+        cuda::hopper(&problem, &hopper)?;
+        let plan = cuda::flash(&problem, &hopper);
+        let [Step::Launch(launch)] = plan.steps.as_slice() else { panic!("one launch") };
+        Ok((launch.entry, launch.grid[0]))
+    };
+    assert_eq!(entry("tokens:300", "list:0-300:0-300"), Ok(("attention_sm90_blocks", 12)));
+    assert_eq!(entry("tokens:300", "list:0-300:0-9+20-300"), Ok(("attention_sm90_ranges", 12)));
+    // Sixteen blocks are too many for the list of blocks with one range.
+    assert_eq!(entry("tokens:64", "random:4:0:1"), Ok(("attention_sm90_ranges", 96)));
+    assert!(entry("tokens:512", "random:4:0:1").is_err_and(|why: String| why.contains("127")));
+    assert!(entry("tokens:65536", "block_diagonal").is_err_and(|why| why.contains("16 bits")));
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub fn argument<'a>(blocks: impl Iterator<Item = (&'a Block, bool)>) -> Argument
 }
 
 /// Two numbers of 16 bits, the first one in the low half.
-fn pair(first: usize, second: usize) -> u32 {
+pub fn pair(first: usize, second: usize) -> u32 {
     (first | second << 16) as u32
 }
 
@@ -121,7 +121,7 @@ mod tests {
 
     fn blocks_of(schedule: &str, mask: &str) -> Vec<Block> {
         let shape = format!("b=1,h=1,schedule={schedule},mask={mask}");
-        blocks(&problem(&BlockSparseAttention, &shape, Dtype::Bf16))
+        blocks(&problem(&BlockSparseAttention, &shape, Dtype::Bf16)).unwrap()
     }
 
     fn rows_and_keys(schedule: &str, mask: &str) -> Vec<(usize, usize)> {

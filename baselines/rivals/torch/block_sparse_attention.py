@@ -54,34 +54,81 @@ def operands(site):
 
 
 def tokens(site):
-    return sum(side * side for side in SIDES[site.shape["schedule"]])
+    return sum(sizes(site))
+
+
+def sizes(site):
+    """The tokens of each scale."""
+    kind, _, value = site.shape["schedule"].partition(":")
+    if kind == "tokens":
+        return [int(value)]
+    sides = map(int, value.split("+")) if kind == "sides" else SIDES[kind]
+    return [side * side for side in sides]
 
 
 def seeing(site, device):
-    """The scale of each token, and whether a query of one scale sees a key of another."""
-    sizes = torch.tensor([side * side for side in SIDES[site.shape["schedule"]]], device=device)
-    scale = torch.repeat_interleave(torch.arange(len(sizes), device=device), sizes)
-    sees = {
-        "block_diagonal": lambda query, key: query == key,
-        "block_causal": lambda query, key: query >= key,
-    }
-    return scale, sees[site.shape["mask"]]
+    """Whether queries see keys, as a function of their indices, which are tensors."""
+    kind, _, value = site.shape["mask"].partition(":")
+    if kind in ("list", "random"):
+        table = torch.zeros(tokens(site), tokens(site), dtype=torch.bool)
+        for rows, keys in listed(value) if kind == "list" else drawn(value, len(table)):
+            table[rows, keys] = True
+        if not table.any(1).all():
+            raise NotImplementedError("torch gives NaN to a query that sees no key")
+        table = table.to(device)
+        return lambda query, key: table[query, key]
+    count = torch.tensor(sizes(site), device=device)
+    scale = torch.repeat_interleave(torch.arange(len(count), device=device), count)
+    if kind == "block_diagonal":
+        return lambda query, key: scale[query] == scale[key]
+    return lambda query, key: scale[query] >= scale[key]
+
+
+def listed(blocks):
+    """Pairs of ranges of a list of blocks."""
+    for block in blocks.split("_"):
+        rows, _, keys = block.partition(":")
+        for part in filter(None, keys.split("+")):
+            yield slice(*map(int, rows.split("-"))), slice(*map(int, part.split("-")))
+
+
+def drawn(numbers, length):
+    """Pairs of ranges of a list that is drawn as the family draws it."""
+    size, percent, seed = map(int, numbers.split(":"))
+    count = -(-length // size)
+    key = mix(mix(seed))
+    for i in range(count):
+        for j in range(count):
+            if i == j or mix(key ^ (i * count + j) * GOLDEN & WORD) % 100 < percent:
+                yield slice(i * size, (i + 1) * size), slice(j * size, (j + 1) * size)
+
+
+GOLDEN, WORD = 0x9E3779B97F4A7C15, 2**64 - 1
+
+
+def mix(value):
+    """The harness's generator: 64 random bits of a counter."""
+    z = value + GOLDEN & WORD
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & WORD
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & WORD
+    return z ^ z >> 31
 
 
 def block_mask(site):
-    scale, sees = seeing(site, site.device)
-    return flex.create_block_mask(
-        lambda b, h, i, j: sees(scale[i], scale[j]), None, None, len(scale), len(scale), site.device
-    )
+    length, sees = tokens(site), seeing(site, site.device)
+    return flex.create_block_mask(lambda b, h, i, j: sees(i, j), None, None, length, length, site.device)
 
 
 def additive_mask(site, q):
-    """0 where a query sees a key and −∞ elsewhere, (1, 1, L, L)."""
-    scale, sees = seeing(site, q.device)
-    length = len(scale)
+    """0 where a query sees a key and −∞ elsewhere, (1, 1, L, L); none where each sees all."""
+    token = torch.arange(tokens(site), device=q.device)
+    seen = seeing(site, q.device)(token[:, None], token[None, :])
+    if seen.all():
+        return None
+    length = len(token)
     rows = -(-length // ALIGNMENT) * ALIGNMENT
     bias = torch.full((length, rows), float("-inf"), dtype=q.dtype, device=q.device)[:, :length]
-    bias.masked_fill_(sees(scale[:, None], scale[None, :]), 0.0)
+    bias.masked_fill_(seen, 0.0)
     return bias.expand(*q.shape[:2], length, length)
 
 

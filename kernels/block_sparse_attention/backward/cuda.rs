@@ -2,9 +2,12 @@
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
-use super::super::schedule::blocks;
-use super::super::{cuda::hopper as forward_hopper, heads, scale};
+use super::super::cuda::takes_operands;
+use super::super::schedule::{blocks, sights};
+use super::super::{heads, scale};
 use super::key_work::{KeyWork, queries_are_ranges};
+use super::list_work::ListWork;
+use super::lists::Lists;
 use super::{DK, DO, DQ, DV, K, LSE, O, Q, V};
 use crate::tile::{self, count, element, needs_31_bits, swizzled_map, tensor};
 use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source, Step};
@@ -37,6 +40,10 @@ static MAIN_HEADERS: &[Header] = &[
         name: "attention/sm90_backward.h",
         text: include_str!("../../attention/sm90_backward.h"),
     },
+    Header {
+        name: "block_sparse_attention/sm90_key_list.h",
+        text: include_str!("../sm90_key_list.h"),
+    },
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,
@@ -61,29 +68,30 @@ const MOST_HEADS: usize = 65_535;
 
 /// `supports` of Hopper's kernel.
 pub fn hopper(problem: &Problem, info: &Info) -> Result<(), String> {
-    forward_hopper(problem, info)?;
+    takes_operands(problem, info)?;
     let rows = Rows::of(problem);
     if rows.heads > MOST_HEADS {
         return Err(format!("its grid covers {MOST_HEADS} heads, not {}", rows.heads));
     }
-    queries_are_ranges(&blocks(problem), rows.tokens)?;
-    let work = rows.work(problem);
-    work.fits()?;
-    needs_31_bits(&[(rows.heads * work.query_tiles() * 2 * rows.tile_queries()) as u64])
+    if u16::try_from(rows.tokens).is_err() {
+        return Err(format!("counts queries in 16 bits, which {} is beyond", rows.tokens));
+    }
+    let lists = rows.lists(problem)?;
+    needs_31_bits(&[(rows.heads * lists.query_tiles * 2 * rows.tile_queries()) as u64])
 }
 
 /// The statistics of queries, all products over a work list of keys, and dQ from its sums.
 pub fn flash(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let work = rows.work(problem);
-    let tiles = (rows.heads * work.query_tiles()) as u64;
+    let lists = rows.lists(problem).expect("the device was asked whether it takes the problem");
+    let tiles = (rows.heads * lists.query_tiles) as u64;
     Plan {
         scratch: vec![
             Bytes(tiles * 2 * rows.tile_queries() as u64 * 4),
             Bytes(tiles * TILE_ELEMENTS as u64 * 4),
             Bytes(4),
         ],
-        steps: vec![rows.prepare(&work), rows.main(&work, info), rows.finish(&work)],
+        steps: vec![rows.prepare(&lists), rows.main(&lists, info), rows.finish(&lists)],
     }
 }
 
@@ -98,13 +106,24 @@ struct Rows {
 
 impl Rows {
     fn of(problem: &Problem) -> Self {
-        let tokens = blocks(problem).last().map_or(0, |block| block.rows.end);
+        let tokens = sights(problem).last().map_or(0, |sight| sight.rows.end);
         let d = problem.shape.index("d");
         Rows { heads: heads(problem), tokens, d, dtype: problem.dtype }
     }
 
-    fn work(self, problem: &Problem) -> KeyWork {
-        KeyWork::new(&blocks(problem), self.tokens, KEYS, self.tile_queries())
+    /// The list of blocks with one range of keys each, small ones packed, or that of any blocks.
+    fn lists(self, problem: &Problem) -> Result<Lists, String> {
+        let queries = self.tile_queries();
+        let blocks = blocks(problem)
+            .ok()
+            .filter(|blocks| queries_are_ranges(blocks, self.tokens).is_ok())
+            .map(|blocks| KeyWork::new(&blocks, self.tokens, KEYS, queries));
+        if let Some(work) = blocks.filter(|work| work.fits().is_ok()) {
+            return Ok(work.lists(KEYS));
+        }
+        let work = ListWork::new(&sights(problem), self.tokens, KEYS, queries);
+        work.fits()?;
+        Ok(work.lists())
     }
 
     /// Columns of a tile, of which a narrower head leaves some empty.
@@ -116,15 +135,15 @@ impl Rows {
         TILE_ELEMENTS / self.tile_columns()
     }
 
-    fn prepare(self, work: &KeyWork) -> Step {
-        let mut arguments = vec![work.bands_argument()];
+    fn prepare(self, lists: &Lists) -> Step {
+        let mut arguments = vec![lists.bands.clone()];
         arguments.extend([O, DO, LSE, STATISTICS, QUERY_SUMS, TAKEN].map(tensor));
         arguments.extend([self.tokens, self.d].map(size));
         let entry = "attention_blocks_backward_prepare";
-        Step::Launch(self.launch(&PREPARE, entry, self.query_grid(work), 256, arguments))
+        Step::Launch(self.launch(&PREPARE, entry, self.query_grid(lists), 256, arguments))
     }
 
-    fn main(self, work: &KeyWork, info: &Info) -> Step {
+    fn main(self, lists: &Lists, info: &Info) -> Step {
         let map = |tensor: usize, box_rows: usize| {
             let dims = [self.d, self.tokens, self.heads].map(|extent| extent as u64);
             swizzled_map(tensor, self.dtype, &dims, &[64, box_rows as u32, 1])
@@ -133,39 +152,38 @@ impl Rows {
             [(Q, self.tile_queries()), (K, KEYS), (V, KEYS), (DO, self.tile_queries())]
                 .map(|(tensor, box_rows)| map(tensor, box_rows))
                 .to_vec();
-        arguments.extend([
-            work.segments_argument(),
-            work.query_tiles_argument(),
-            work.seen_argument(),
-        ]);
+        arguments.extend([&lists.segments, &lists.tiles, &lists.seen].map(Argument::clone));
         arguments.extend([DK, DV, STATISTICS, QUERY_SUMS, TAKEN].map(tensor));
         arguments.extend([self.heads, self.tokens, self.d].map(size));
         arguments.push(self.scale());
-        let tiles: usize = work.segments.iter().map(|s| s.keys.len().div_ceil(KEYS)).sum();
-        let blocks = (info.units as usize).min(self.heads * tiles);
+        let blocks = (info.units as usize).min(self.heads * lists.key_tiles);
         let entry = "attention_sm90_blocks_backward";
         let mut launch = self.launch(&MAIN, entry, [blocks as u32, 1, 1], 384, arguments);
-        launch.constants.push(("STAGES", Constant::Integer(STAGES.into())));
+        let spans = lists.spans.into();
+        launch.constants.extend([
+            ("STAGES", Constant::Integer(STAGES.into())),
+            ("SPANS", Constant::Integer(spans)),
+        ]);
         let stage = 32_768 + 264 * self.tile_queries() as u32;
         launch.dynamic_shared_bytes =
             1024 * self.tile_columns() as u32 + STAGES * stage + 256 + 1024 + 4 * STAGES;
         Step::Launch(launch)
     }
 
-    fn finish(self, work: &KeyWork) -> Step {
-        let mut arguments = vec![work.bands_argument(), tensor(QUERY_SUMS), tensor(DQ)];
+    fn finish(self, lists: &Lists) -> Step {
+        let mut arguments = vec![lists.bands.clone(), tensor(QUERY_SUMS), tensor(DQ)];
         arguments.extend([self.tokens, self.d].map(size));
         arguments.push(self.scale());
         let entry = "attention_blocks_backward_finish";
-        Step::Launch(self.launch(&FINISH, entry, self.query_grid(work), 256, arguments))
+        Step::Launch(self.launch(&FINISH, entry, self.query_grid(lists), 256, arguments))
     }
 
     fn scale(self) -> Argument {
         Argument::F32(scale(self.d) as f32)
     }
 
-    fn query_grid(self, work: &KeyWork) -> [u32; 3] {
-        [work.query_tiles() as u32, self.heads as u32, 1]
+    fn query_grid(self, lists: &Lists) -> [u32; 3] {
+        [lists.query_tiles as u32, self.heads as u32, 1]
     }
 
     fn launch(

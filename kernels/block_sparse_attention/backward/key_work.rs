@@ -7,13 +7,13 @@
 //! It must not know devices or tensors.
 
 use super::super::schedule::Block;
-use super::super::work_list::{Grain, work_list};
+use super::super::work_list::{Grain, pair, work_list};
+use super::lists::{Lists, MOST_BANDS, bands_argument};
 use std::ops::Range;
 use tilemark_core::launch::Argument;
 
-/// Segments, or ranges of keys, that one argument has room for, and bands.
+/// Segments, or ranges of keys, that one argument has room for.
 const MOST: usize = 15;
-const MOST_BANDS: usize = 31;
 
 /// Keys that share tiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,42 +84,41 @@ impl KeyWork {
         }
     }
 
-    /// Tiles of queries of a head.
-    pub fn query_tiles(&self) -> usize {
-        tiles(&self.bands, self.queries)
+    /// As the launches take it, with tiles of so many keys.
+    pub fn lists(&self, keys: usize) -> Lists {
+        Lists {
+            spans: false,
+            query_tiles: tiles(&self.bands, self.queries),
+            key_tiles: self.segments.iter().map(|s| s.keys.len().div_ceil(keys)).sum(),
+            segments: self.segments_argument(),
+            tiles: self.query_tiles_argument(),
+            seen: self.seen_argument(),
+            bands: bands_argument(&self.bands),
+        }
     }
 
-    /// `Segments` of `sm90_blocks_backward.cu`.
-    pub fn segments_argument(&self) -> Argument {
+    /// `Segments` of `sm90_key_list.h`.
+    fn segments_argument(&self) -> Argument {
         let words = |s: &Segment| [pair(s.keys.start, s.keys.len()), pair(s.row, s.tiles)];
         list(self.segments.iter().map(words))
     }
 
     /// Its `QueryTiles`.
-    pub fn query_tiles_argument(&self) -> Argument {
+    fn query_tiles_argument(&self) -> Argument {
         let mut words: Vec<u32> =
             self.segments.iter().map(|s| pair(s.first_tile, s.masked)).collect();
         words.resize(MOST, 0);
-        words.push(self.query_tiles() as u32);
+        words.push(tiles(&self.bands, self.queries) as u32);
         Argument::Words(words)
     }
 
     /// Its `SeenRanges`. What a tile has beyond a band's last query weighs nothing and needs no mask.
-    pub fn seen_argument(&self) -> Argument {
+    fn seen_argument(&self) -> Argument {
         let ends_a_band = |row: usize| self.bands.iter().any(|band| band.end == row);
         list(self.seen.iter().map(|Block { rows: keys, keys: rows }| {
             let end = if ends_a_band(rows.end) { usize::from(u16::MAX) } else { rows.end };
             [pair(keys.start, keys.len()), pair(rows.start, end)]
         }))
-    }
-
-    /// `Bands` of `bands.h`.
-    pub fn bands_argument(&self) -> Argument {
-        let mut words: Vec<u32> =
-            self.bands.iter().map(|band| pair(band.start, band.len())).collect();
-        words.resize(MOST_BANDS, 0);
-        words.push(self.bands.len() as u32);
-        Argument::Words(words)
     }
 }
 
@@ -185,11 +184,6 @@ fn list(entries: impl Iterator<Item = [u32; 2]>) -> Argument {
     Argument::Words(words)
 }
 
-/// Two numbers of 16 bits, the first one in the low half.
-fn pair(first: usize, second: usize) -> u32 {
-    (first | second << 16) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::BlockSparseAttention;
@@ -200,7 +194,7 @@ mod tests {
 
     fn work(schedule: &str, mask: &str) -> (Vec<Block>, KeyWork) {
         let shape = format!("b=1,h=1,schedule={schedule},mask={mask}");
-        let blocks = blocks(&problem(&BlockSparseAttention, &shape, Dtype::Bf16));
+        let blocks = blocks(&problem(&BlockSparseAttention, &shape, Dtype::Bf16)).unwrap();
         let tokens = blocks.last().unwrap().rows.end;
         assert_eq!(queries_are_ranges(&blocks, tokens), Ok(()));
         let work = KeyWork::new(&blocks, tokens, 128, 128);
@@ -290,8 +284,8 @@ mod tests {
         // Keys 1 to 4 are seen by queries from 1 to the band's end.
         assert_eq!(seen[2..4], [1 | 4 << 16, 1 | 0xffff << 16]);
         assert_eq!((seen.len(), seen[30]), (32, 10));
-        let Argument::Words(bands) = work.bands_argument() else { panic!("words") };
-        assert_eq!((bands[0], bands[31]), (680 << 16, 1));
+        let Argument::Words(bands) = bands_argument(&work.bands) else { panic!("words") };
+        assert_eq!((bands[0], bands[127]), (680 << 16, 1));
         let Argument::Words(tiles) = work.query_tiles_argument() else { panic!("words") };
         assert_eq!((tiles.len(), tiles[15]), (16, 6));
         let Argument::Words(segments) = work.segments_argument() else { panic!("words") };

@@ -3,16 +3,17 @@
 //! Written to be read; it must not know how anyone computes it fast.
 
 use super::super::scale;
-use super::super::schedule::{Block, blocks};
+use super::super::schedule::{Sight, sights};
 use super::{DK, DO, DQ, K, LSE, O, Q, V};
+use std::ops::Range;
 use tilemark_core::family::{Arithmetic, Query};
 
 /// Rows of dQ, dK or dV, all counted by token: (b·H + h)·L + i.
 pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
-    let blocks = blocks(query.problem);
-    let tokens = blocks.last().map_or(0, |block| block.rows.end);
+    let sights = sights(query.problem);
+    let tokens = sights.last().map_or(0, |sight| sight.rows.end);
     let width = query.problem.shape.index("d");
-    let formula = Formula { query, arithmetic, blocks, tokens, width };
+    let formula = Formula { query, arithmetic, sights, tokens, width };
     let rows: Vec<usize> = query.rows.iter().map(|row| *row as usize).collect();
     if query.output == DQ {
         return rows.iter().flat_map(|row| formula.query_gradient(*row)).collect();
@@ -26,7 +27,7 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
 struct Formula<'a> {
     query: &'a Query<'a>,
     arithmetic: Arithmetic,
-    blocks: Vec<Block>,
+    sights: Vec<Sight>,
     tokens: usize,
     width: usize,
 }
@@ -50,10 +51,10 @@ impl Formula<'_> {
     /// dQ[row] = Σ_j dS[row, j]·K[j] / √d
     fn query_gradient(&self, row: usize) -> Vec<f64> {
         let (first, i) = (row / self.tokens * self.tokens, row % self.tokens);
-        let block = &self.blocks[self.blocks.partition_point(|block| block.rows.end <= i)];
+        let sight = &self.sights[self.sights.partition_point(|sight| sight.rows.end <= i)];
         let query = self.query_row(row);
         let mut sums = vec![0.0; self.width];
-        for key in block.keys.clone() {
+        for key in sight.keys.iter().flat_map(Range::clone) {
             let key = self.key_row(first + key);
             let p = self.weight(&query, &key);
             self.add(&mut sums, self.weight_gradient(&query, &key, p), &key.k);
@@ -67,12 +68,12 @@ impl Formula<'_> {
         let first = keys[0] / self.tokens * self.tokens;
         let key_rows: Vec<KeyRow> = keys.iter().map(|key| self.key_row(*key)).collect();
         let mut sums = vec![vec![0.0; self.width]; keys.len()];
-        for block in &self.blocks {
-            let seen = |key: &usize| block.keys.contains(&(key - first));
+        for sight in &self.sights {
+            let seen = |key: &usize| sight.keys.iter().any(|range| range.contains(&(key - first)));
             if !keys.iter().any(seen) {
                 continue;
             }
-            for query in block.rows.clone().map(|i| self.query_row(first + i)) {
+            for query in sight.rows.clone().map(|i| self.query_row(first + i)) {
                 let pairs = keys.iter().zip(&key_rows).zip(&mut sums);
                 for ((_, row), sums) in pairs.filter(|((key, _), _)| seen(key)) {
                     let p = self.weight(&query, row);

@@ -8,18 +8,21 @@ use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
-use tilemark_core::launch::{Argument, Step};
+use tilemark_core::launch::{Argument, Constant, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
 static FAMILY: BlockSparseAttentionBackward = BlockSparseAttentionBackward;
 
-const CROOKED: [&str; 6] = [
+const CROOKED: [&str; 9] = [
     "b=1,h=1,schedule=to4,d=1",
     "b=2,h=1,schedule=to4,mask=block_causal,d=5",
     "b=1,h=3,schedule=to4,mask=block_previous,d=33",
     "b=1,h=1,schedule=to6,d=257",
     "b=1,h=2,schedule=to6,mask=block_previous,d=64",
     "b=1,h=2,schedule=to6,mask=block_causal,d=40",
+    "b=2,h=1,schedule=to4,mask=list:0-9:3-5+7-20_20-30:0-1+29-30_9-14:,d=5",
+    "b=1,h=2,schedule=tokens:67,mask=random:10:40:3,d=40",
+    "b=1,h=1,schedule=sides:3+5,d=64",
 ];
 
 #[test]
@@ -57,7 +60,7 @@ fn the_last_scale_of_a_causal_mask_is_dense_attention() {
 /// With O and LSE of a forward pass, the gradients are the slopes of Σ dO∘O along Q, K and V.
 #[test]
 fn the_gradients_are_the_slopes_of_the_forward_pass() {
-    for mask in ["block_diagonal", "block_causal"] {
+    for mask in ["block_diagonal", "block_causal", "list:0-9:3-5+7-20_9-30:0-1+29-30"] {
         let shape = format!("b=1,h=1,schedule=to4,mask={mask},d=2");
         let forward = Trial::new(&BlockSparseAttention, &shape, Dtype::F32);
         let backward = Trial::new(&FAMILY, &shape, Dtype::F32);
@@ -162,6 +165,25 @@ fn work_is_two_and_a_half_times_that_of_the_forward_pass() {
     // 29 queries see something, 14 keys are seen; gradients are of all 30.
     let elements = 3 * 29 + 2 * 14 + 3 * 30;
     assert_eq!(work.least_bytes, Bytes(6 * (2 * 8 * elements + 4 * 29)));
+}
+
+#[test]
+fn a_list_whose_queries_stand_apart_meets_runs_of_tiles() {
+    let spans = |mask: &str| {
+        let shape = format!("b=1,h=2,schedule=tokens:400,mask={mask}");
+        let problem = problem(&FAMILY, &shape, Dtype::Bf16);
+        let hopper = device(Vendor::Nvidia, "sm_90a");
+        assert_eq!(cuda::hopper(&problem, &hopper), Ok(()));
+        let plan = cuda::flash(&problem, &hopper);
+        let Step::Launch(main) = &plan.steps[1] else { panic!("{plan:?}") };
+        let constant = main.constants.iter().find(|(name, _)| *name == "SPANS").unwrap();
+        (constant.1.clone(), main.grid[0])
+    };
+    assert_eq!(spans("list:0-200:0-9_200-400:5-400"), (Constant::Integer(0), 10));
+    // Keys 0 to 8 are seen by the first and the last queries: a tile of them and four of the others.
+    let apart = "list:0-100:0-9_100-300:9-400_300-400:0-400";
+    assert_eq!(spans(apart), (Constant::Integer(1), 10));
+    assert_eq!(spans("list:0-400:0-9+300-400").0, Constant::Integer(1));
 }
 
 #[test]
