@@ -45,6 +45,8 @@ pub enum AxisDefault {
     Word(&'static str),
     /// The value of an axis listed before this one.
     SameAs(&'static str),
+    /// None: the shape leaves it out as well, so that ids from before the axis was there stay.
+    Absent,
 }
 
 /// The value of one axis.
@@ -59,7 +61,7 @@ pub enum Value {
     Word(String),
 }
 
-/// One value for each axis of a family, in the family's order.
+/// One value for each axis of a family that has one, in the family's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Shape(Vec<(String, Value)>);
@@ -93,7 +95,8 @@ pub enum ShapeError {
 }
 
 impl Shape {
-    /// Completes `given` with the defaults of `axes` and puts it into their order.
+    /// Completes `given` with the defaults of `axes`, as far as they have some, and puts it into
+    /// their order.
     pub fn complete(given: &[(String, Value)], axes: &'static [Axis]) -> Result<Self, ShapeError> {
         if let Some((axis, _)) = given.iter().find(|(n, _)| axes.iter().all(|a| a.name != n)) {
             let known = axes.iter().map(|a| a.name).collect();
@@ -103,10 +106,10 @@ impl Shape {
         for axis in axes {
             // The last one wins, so that a flag can override a suite.
             let value = match given.iter().rfind(|(name, _)| name == axis.name) {
-                Some((_, value)) => axis.accept(value)?,
+                Some((_, value)) => Some(axis.accept(value)?),
                 None => axis.default_in(&shape)?,
             };
-            shape.0.push((axis.name.to_owned(), value));
+            shape.0.extend(value.map(|value| (axis.name.to_owned(), value)));
         }
         Ok(shape)
     }
@@ -176,18 +179,20 @@ impl Axis {
         Err(ShapeError::BadValue { axis: self.name, value: value.clone(), takes })
     }
 
-    fn default_in(&self, shape: &Shape) -> Result<Value, ShapeError> {
-        match self.default {
+    fn default_in(&self, shape: &Shape) -> Result<Option<Value>, ShapeError> {
+        let value = match self.default {
             AxisDefault::Required => {
-                Err(ShapeError::Missing { axis: self.name, meaning: self.meaning })
+                return Err(ShapeError::Missing { axis: self.name, meaning: self.meaning });
             }
-            AxisDefault::Integer(n) => Ok(Value::Integer(n)),
-            AxisDefault::Flag(on) => Ok(Value::Flag(on)),
-            AxisDefault::Word(word) => Ok(Value::Word(word.to_owned())),
+            AxisDefault::Absent => return Ok(None),
+            AxisDefault::Integer(n) => Value::Integer(n),
+            AxisDefault::Flag(on) => Value::Flag(on),
+            AxisDefault::Word(word) => Value::Word(word.to_owned()),
             AxisDefault::SameAs(other) => {
-                Ok(shape.get(other).expect("a default names an earlier axis").clone())
+                shape.get(other).expect("a default names an earlier axis").clone()
             }
-        }
+        };
+        Ok(Some(value))
     }
 
     /// What this axis takes, in words.
@@ -244,7 +249,7 @@ impl std::error::Error for ShapeError {}
 mod tests {
     use super::*;
 
-    static AXES: [Axis; 3] = [
+    static AXES: [Axis; 4] = [
         Axis {
             name: "n",
             meaning: "queries",
@@ -262,6 +267,12 @@ mod tests {
             meaning: "mask",
             kind: AxisKind::Flag,
             default: AxisDefault::Flag(false),
+        },
+        Axis {
+            name: "window",
+            meaning: "keys that a query sees at most",
+            kind: AxisKind::Integer { min: 1 },
+            default: AxisDefault::Absent,
         },
     ];
 
@@ -283,10 +294,17 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_without_a_value_is_left_out() {
+        let given = [("window", Value::Integer(9)), ("n", Value::Integer(7))];
+        assert_eq!(complete(&given), Ok("n=7,nk=7,causal=false,window=9".into()));
+        assert!(complete(&[("window", Value::Integer(0)), given[1].clone()]).is_err());
+    }
+
+    #[test]
     fn a_bad_axis_is_named() {
         assert_eq!(
             complete(&[("m", Value::Integer(1))]),
-            Err("no axis `m`; axes: n, nk, causal".into())
+            Err("no axis `m`; axes: n, nk, causal, window".into())
         );
         assert_eq!(complete(&[]), Err("axis `n` (queries) has no value and no default".into()));
         assert_eq!(

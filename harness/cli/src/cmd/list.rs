@@ -67,6 +67,7 @@ fn show(family: &'static dyn Family) {
 fn default(default: &AxisDefault) -> String {
     match default {
         AxisDefault::Required => "none".to_owned(),
+        AxisDefault::Absent => "left out".to_owned(),
         AxisDefault::Integer(n) => n.to_string(),
         AxisDefault::Flag(on) => on.to_string(),
         AxisDefault::Word(word) => (*word).to_owned(),
