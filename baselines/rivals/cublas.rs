@@ -45,7 +45,8 @@ fn plan(site: &Site<'_>) -> Result<Vec<Candidate>, Fault> {
     // Once here, so that nothing is loaded for the first time while the device holds its stream.
     enqueue()?;
     cuda::wait(site.stream)?;
-    Ok(vec![Candidate { name: "default algorithm".to_owned(), enqueue, publish: None }])
+    let name = "default algorithm".to_owned();
+    Ok(vec![Candidate { name, enqueue, launches: Candidate::A_HANDFUL, publish: None }])
 }
 
 fn is_present() -> bool {

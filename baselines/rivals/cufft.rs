@@ -20,6 +20,9 @@ pub static FFTCONV: Implementation = Implementation {
 /// What an intermediate may take that is to stay in L2 until the next pass reads it.
 const HELD: Bytes = Bytes(32 << 20);
 
+/// Kernels of a transform, at most: more passes over memory than that none of our lengths takes.
+const KERNELS: u64 = 4;
+
 /// Threads of a block of our passes.
 const THREADS: u64 = 256;
 
@@ -62,6 +65,7 @@ fn plan(site: &Site<'_>) -> Result<Vec<Candidate>, Fault> {
         candidates.push(Candidate {
             name: format!("{at_once} of {} rows at once", extents.rows),
             enqueue: Box::new(move || call.enqueue()),
+            launches: extents.launches(at_once),
             publish: None,
         });
     }
@@ -102,6 +106,12 @@ impl Extents {
 
     fn bins(self) -> u64 {
         self.n / 2 + 1
+    }
+
+    /// Of our three passes and of two transforms for each of so many rows at once.
+    fn launches(self, at_once: u64) -> u32 {
+        let each = 3 + 2 * KERNELS;
+        u32::try_from(self.rows / at_once * each).unwrap_or(u32::MAX)
     }
 
     /// All rows, and the most that divide them and fit L2, if they are fewer.
@@ -265,5 +275,12 @@ mod tests {
         assert_eq!(at_once(3, 256), [3, 1]);
         assert_eq!(at_once(1, 256), [1]);
         assert_eq!(at_once(2, 1 << 22), [2]);
+    }
+
+    #[test]
+    fn launches_are_told_of_all_rows() {
+        let extents = Extents { rows: 64 * 768, heads: 768, n: 8192, l: 8192 };
+        assert_eq!(extents.rows_at_once(), [49152, 384]);
+        assert_eq!([49152, 384].map(|rows| extents.launches(rows)), [11, 128 * 11]);
     }
 }

@@ -56,6 +56,7 @@ fn plan(site: &Site<'_>) -> Result<Vec<Candidate>, Fault> {
         candidates.push(Candidate {
             name: format!("the heuristic's number {}", rank + 1),
             enqueue: Box::new(move || call.enqueue(&found.algo)),
+            launches: Candidate::A_HANDFUL,
             publish: None,
         });
     }

@@ -333,7 +333,7 @@ fn candidate(listed: &Object<'static>) -> Result<Candidate, Fault> {
     let calling =
         |function: Object<'static>| -> Enqueue { Box::new(move || function.call(&[]).map(drop)) };
     let publish = publish.is_true().then(|| calling(publish));
-    Ok(Candidate { name, enqueue: calling(enqueue), publish })
+    Ok(Candidate { name, enqueue: calling(enqueue), launches: Candidate::A_HANDFUL, publish })
 }
 
 /// What torch says when memory runs out is a fault of its own kind, with figures.

@@ -276,12 +276,19 @@ pub struct Candidate {
     pub name: String,
     /// Puts the work on the stream once; returns before it is done. This is what is timed.
     pub enqueue: Enqueue,
+    /// Launches that this puts there, or more: a stream that is held back takes only so many.
+    pub launches: u32,
     /// Copies the latest result into our tensors, for a library that insists on outputs of its own:
     /// a copy within the timed call would be traffic that the library's users do not have. The
     /// device calls it outside of the time, after every run and every series of timed launches, so
     /// that what is verified is what the last launch computed. None where `enqueue` writes to our
     /// tensors itself.
     pub publish: Option<Enqueue>,
+}
+
+impl Candidate {
+    /// Launches of a call that is a handful of kernels, if more cannot be told.
+    pub const A_HANDFUL: u32 = 8;
 }
 
 /// Puts something on a stream.

@@ -147,8 +147,7 @@ impl<R: Runtime> Work<R> {
     pub fn launches(&self) -> u32 {
         match &self.body {
             Body::Steps(steps) => steps.len() as u32,
-            // A library's call is a handful of kernels.
-            Body::Library(_) => 8,
+            Body::Library(candidate) => candidate.launches,
         }
     }
 }
