@@ -256,10 +256,7 @@ fn require(holds: bool, what: &str) -> Result<(), String> {
 }
 
 fn launches(plan: &Plan) -> impl Iterator<Item = &Launch> {
-    plan.steps.iter().filter_map(|step| match step {
-        Step::Launch(launch) => Some(launch),
-        Step::Fill { .. } => None,
-    })
+    plan.steps.iter().filter_map(Step::launch)
 }
 
 fn for_each_plan(mut check: impl FnMut(&Problem, &[Tensor], &str, &Plan)) {

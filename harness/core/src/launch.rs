@@ -118,6 +118,10 @@ pub struct Plan {
 pub enum Step {
     /// Start a kernel.
     Launch(Launch),
+    /// Start a kernel before the one of the step before it has ended, as soon as all its blocks allow
+    /// it; the kernel itself waits for what that one writes. (CUDA's programmatic dependent launch,
+    /// since sm_90; elsewhere it starts after the other.)
+    Early(Launch),
     /// Set every byte of a tensor.
     Fill {
         /// The tensor's number: its place in the family's list, or beyond it in [`Plan::scratch`].
@@ -125,6 +129,16 @@ pub enum Step {
         /// The byte.
         byte: u8,
     },
+}
+
+impl Step {
+    /// The launch, if it starts a kernel.
+    pub fn launch(&self) -> Option<&Launch> {
+        match self {
+            Step::Launch(launch) | Step::Early(launch) => Some(launch),
+            Step::Fill { .. } => None,
+        }
+    }
 }
 
 /// One kernel launch.

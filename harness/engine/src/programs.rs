@@ -208,7 +208,7 @@ struct Found {
 impl Found {
     fn add_plan(&mut self, plan: Plan, user: &str) {
         for step in plan.steps {
-            if let Step::Launch(launch) = step {
+            if let Step::Launch(launch) | Step::Early(launch) = step {
                 self.add(launch, user);
             }
         }

@@ -85,14 +85,9 @@ fn a_head_s_pairs_are_split_until_blocks_fill_a_device() {
     let plan = |shape: &str| {
         let problem = problem(&FftConvBackward, shape, Dtype::Bf16);
         let plan = cuda_backward::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
-        let grids: Vec<(&str, u32)> = plan
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::Launch(launch) => Some((launch.entry, launch.grid[0])),
-                Step::Fill { .. } => None,
-            })
-            .collect();
+        let launches = plan.steps.iter().filter_map(Step::launch);
+        let grids: Vec<(&str, u32)> =
+            launches.map(|launch| (launch.entry, launch.grid[0])).collect();
         (grids, plan.scratch[3])
     };
     // A wave of 792 blocks on 132 multiprocessors.

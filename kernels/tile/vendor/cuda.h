@@ -108,6 +108,22 @@ template <class T> DEVICE T* settled(T* x) {
     return x;
 }
 
+// Kernels that start before the one before them has ended; where there is no such thing they do nothing.
+
+// Until that one has ended and what it wrote can be read.
+DEVICE void griddepcontrol_wait() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// The next kernel may start once every block has said so or ended.
+DEVICE void griddepcontrol_launch_dependents() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
 // Global memory.
 
 // Streams data that no other block reads: past L1, and in L2 in the longest sectors.

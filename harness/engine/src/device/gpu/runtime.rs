@@ -126,13 +126,15 @@ pub struct Extent {
     pub cluster: [u32; 3],
     /// Dynamic shared memory of a block.
     pub dynamic_shared_bytes: u32,
+    /// Whether it may start before the kernel before it has ended.
+    pub early: bool,
 }
 
 impl Extent {
     /// Blocks of threads along x alone.
     pub fn flat(blocks: u32, threads: u32) -> Self {
         let (grid, block) = ([blocks, 1, 1], [threads, 1, 1]);
-        Extent { grid, block, cluster: [1; 3], dynamic_shared_bytes: 0 }
+        Extent { grid, block, cluster: [1; 3], dynamic_shared_bytes: 0, early: false }
     }
 }
 
@@ -143,6 +145,7 @@ impl From<&Launch> for Extent {
             block: launch.block,
             cluster: launch.cluster,
             dynamic_shared_bytes: launch.dynamic_shared_bytes,
+            early: false,
         }
     }
 }

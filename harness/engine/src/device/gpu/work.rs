@@ -4,6 +4,7 @@ use super::runtime::{Argument, Extent, Kernel as _, Memory as _, Runtime};
 use crate::compile::Compiled;
 use std::collections::HashMap;
 use std::rc::Rc;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Candidate;
 use tilemark_core::launch::{self, Launch, Plan, Step};
 use tilemark_core::record::CodeReport;
@@ -75,12 +76,14 @@ impl<R: Runtime> Work<R> {
         let mut reports = Vec::new();
         for step in &plan.steps {
             steps.push(match step {
-                Step::Launch(launch) => {
+                Step::Launch(launch) | Step::Early(launch) => {
                     let (kernel, report) = code.kernel(context, info, launch)?;
                     reports.push(report);
                     let arguments = launch.arguments.iter().map(|a| argument(context, a, &memory));
                     let arguments = arguments.collect::<Result<_, _>>()?;
-                    PreparedStep::Launch { kernel, extent: launch.into(), arguments }
+                    let early = matches!(step, Step::Early(_)) && starts_early(info);
+                    let extent = Extent { early, ..launch.into() };
+                    PreparedStep::Launch { kernel, extent, arguments }
                 }
                 Step::Fill { tensor, byte } => {
                     let (address, bytes) = place(&memory, *tensor)?;
@@ -150,6 +153,12 @@ impl<R: Runtime> Work<R> {
             Body::Library(candidate) => candidate.launches,
         }
     }
+}
+
+/// Whether a device lets a kernel start before the one before it has ended: NVIDIA's since sm_90.
+fn starts_early(info: &Info) -> bool {
+    let digits = info.arch.strip_prefix("sm_").unwrap_or("").trim_end_matches(char::is_alphabetic);
+    info.vendor == Vendor::Nvidia && digits.parse().is_ok_and(|capability: u32| capability >= 90)
 }
 
 fn place(memory: &[(u64, Bytes)], tensor: usize) -> Result<(u64, Bytes), Fault> {

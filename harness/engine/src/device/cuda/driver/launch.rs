@@ -111,7 +111,7 @@ impl Context {
     ) -> Result<(), Fault> {
         let mut pointers: Vec<*mut c_void> =
             arguments.iter().map(|argument| argument.as_ptr() as *mut c_void).collect();
-        let mut cluster = cluster_attribute(extent.cluster);
+        let mut attributes = attributes(extent);
         let [grid_x, grid_y, grid_z] = extent.grid;
         let [block_x, block_y, block_z] = extent.block;
         let config = sys::CUlaunchConfig {
@@ -123,8 +123,8 @@ impl Context {
             blockDimZ: block_z,
             sharedMemBytes: extent.dynamic_shared_bytes,
             hStream: self.stream,
-            attrs: &mut cluster,
-            numAttrs: c_uint::from(extent.cluster != [1; 3]),
+            attrs: attributes.as_mut_ptr(),
+            numAttrs: attributes.len() as c_uint,
         };
         let none = std::ptr::null_mut();
         // SAFETY: the driver copies the arguments before it returns; their number and sizes are the
@@ -181,12 +181,26 @@ impl Drop for Graph {
     }
 }
 
-fn cluster_attribute([x, y, z]: [u32; 3]) -> sys::CUlaunchAttribute {
+fn attributes(extent: &Extent) -> Vec<sys::CUlaunchAttribute> {
     // SAFETY: all zeros is a valid value of this plain C union and of its padding.
-    let mut attribute: sys::CUlaunchAttribute = unsafe { std::mem::zeroed() };
-    attribute.id = sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-    attribute.value.clusterDim.x = x;
-    attribute.value.clusterDim.y = y;
-    attribute.value.clusterDim.z = z;
-    attribute
+    let zeros = || unsafe { std::mem::zeroed::<sys::CUlaunchAttribute>() };
+    let mut attributes = Vec::new();
+    if extent.cluster != [1; 3] {
+        let mut attribute = zeros();
+        attribute.id = sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+        [
+            attribute.value.clusterDim.x,
+            attribute.value.clusterDim.y,
+            attribute.value.clusterDim.z,
+        ] = extent.cluster;
+        attributes.push(attribute);
+    }
+    if extent.early {
+        let mut attribute = zeros();
+        attribute.id =
+            sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+        attribute.value.programmaticStreamSerializationAllowed = 1;
+        attributes.push(attribute);
+    }
+    attributes
 }
