@@ -55,6 +55,8 @@ fn fftconv_agrees_with_the_truth() {
             "b=3,h=2,n=512,l=257,gated=true",
             "b=2,h=3,n=1024,l=512",
             "b=2,h=1,n=2048",
+            "b=2,h=2,n=512,kept=4",
+            "b=3,h=2,n=512,l=300,taps=100,gated=true",
         ],
     );
 }

@@ -42,8 +42,12 @@ pub fn version() -> Option<String> {
     status.result().is_ok().then(|| format!("{major}.{minor}.{patch}"))
 }
 
-fn supports(_problem: &Problem, info: &Info) -> Result<(), String> {
-    only_nvidia(info)
+fn supports(problem: &Problem, info: &Info) -> Result<(), String> {
+    only_nvidia(info)?;
+    if ["kept", "taps"].iter().any(|axis| problem.shape.get(axis).is_some()) {
+        return Err("our passes around cuFFT multiply by a whole spectrum that is at hand".into());
+    }
+    Ok(())
 }
 
 fn is_present() -> bool {

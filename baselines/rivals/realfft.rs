@@ -30,7 +30,7 @@ struct Filters {
 fn run(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
     let [h, n, l] = ["h", "n", "l"].map(|axis| problem.shape.index(axis));
     let line = l * problem.dtype.size() as usize;
-    let filters = Filters::new(n, inputs[1]);
+    let filters = Filters::new(problem, inputs[1]);
     let part =
         |tensor: &[u8], row: usize| widened(problem.dtype, &tensor[row * line..(row + 1) * line]);
     let multiply = |values: &mut [f32], gate: usize, row| {
@@ -49,22 +49,29 @@ fn run(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
 }
 
 impl Filters {
-    fn new(n: usize, spectra: &[u8]) -> Self {
+    fn new(problem: &Problem, filter: &[u8]) -> Self {
+        let n = problem.shape.index("n");
         let mut planner = RealFftPlanner::new();
-        let mut spectra: Vec<Complex<f32>> = widened(Dtype::F32, spectra)
-            .chunks_exact(2)
-            .map(|parts| Complex::new(parts[0], parts[1]) / n as f32)
-            .collect();
+        let forward = planner.plan_fft_forward(n);
+        let values = widened(Dtype::F32, filter);
+        let complex = |parts: &[f32]| Complex::new(parts[0], parts[1]);
+        let mut spectra: Vec<Complex<f32>> = match problem.shape.get("taps") {
+            None => values.chunks_exact(2).map(complex).collect(),
+            Some(_) => {
+                let rows = values.chunks_exact(problem.shape.index("taps"));
+                rows.flat_map(|taps| spectrum(&*forward, taps)).collect()
+            }
+        };
+        spectra.iter_mut().for_each(|bin| *bin /= n as f32);
+        let passed = 16 / problem.shape.get("kept").map_or(16, |_| problem.shape.index("kept"));
         for bins in spectra.chunks_exact_mut(n / 2 + 1) {
             // The crate insists that these are real, as our formula says.
             bins[0].im = 0.0;
             bins[n / 2].im = 0.0;
+            let cut = bins.iter_mut().enumerate().filter(|(k, _)| !k.is_multiple_of(passed));
+            cut.for_each(|(_, bin)| *bin = Complex::ZERO);
         }
-        Filters {
-            forward: planner.plan_fft_forward(n),
-            inverse: planner.plan_fft_inverse(n),
-            spectra,
-        }
+        Filters { forward, inverse: planner.plan_fft_inverse(n), spectra }
     }
 
     fn convolve(&self, head: usize, values: &mut [f32]) {
@@ -77,4 +84,12 @@ impl Filters {
         }
         self.inverse.process(&mut bins, values).expect(expected);
     }
+}
+
+/// Of a filter that is given in time.
+fn spectrum(forward: &dyn RealToComplex<f32>, taps: &[f32]) -> Vec<Complex<f32>> {
+    let (mut values, mut bins) = (taps.to_vec(), forward.make_output_vec());
+    values.resize(forward.len(), 0.0);
+    forward.process(&mut values, &mut bins).expect("buffers are of the planned length");
+    bins
 }

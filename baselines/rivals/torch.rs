@@ -28,7 +28,7 @@ pub static FFTCONV: Implementation = Implementation {
     name: "torch",
     idea: "torch.fft.rfft, a product with the spectrum and irfft in f32, conversions included",
     standing: Standing::Rival,
-    supports: |_, info| only_gpu(info),
+    supports: supports_fftconv,
     code: Code::Library(|site| plan(site, c"tilemark_fftconv", c"plan")),
 };
 
@@ -203,6 +203,15 @@ fn only_gpu(info: &Info) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("torch is met on GPUs, and {} is none", info.name))
+}
+
+/// A filter in time has its transform inside the call, as torch's users write it.
+fn supports_fftconv(problem: &Problem, info: &Info) -> Result<(), String> {
+    only_gpu(info)?;
+    if problem.shape.get("kept").is_some() {
+        return Err("torch.fft has no transform that leaves frequencies out".to_owned());
+    }
+    Ok(())
 }
 
 fn supports_gemm(problem: &Problem, info: &Info) -> Result<(), String> {

@@ -5,9 +5,13 @@
 // mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by memory, and by its start where N is small.
 //
 // Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
-// (heads, N/2 + 1, 2) f32, tables (TABLES vectors), arranged (heads, SPECTRUM vectors), scales (heads) f32.
-// Macros (default): those of monarch.h.
+// (heads, FOLD N/2 + 1, 2) f32, tables (TABLES vectors), arranged (heads, SPECTRUM vectors), scales (heads) f32.
+// Macros (default): those of monarch.h, PASSED (1: the filter passes only frequencies that are multiples of it; those of a folded one all are).
 #include "fftconv/monarch.h"
+
+#ifndef PASSED
+#define PASSED 1
+#endif
 
 constexpr int THREADS = N < 2048 ? 128 : N < 16384 ? N / 16 : 1024;
 constexpr int TABLE_BLOCKS = 32;
@@ -35,7 +39,7 @@ DEVICE int read_bins(const Complex* spectrum, u32* bins) {
 #pragma unroll
     for (int i = 0; i < COPIES; i++) {
         int k = i * THREADS + threadIdx.x;
-        own[i] = k < BINS ? spectrum[k] : Complex{0, 0};
+        own[i] = k < BINS && k % PASSED == 0 ? spectrum[k * FOLD] : Complex{0, 0};
         // The first bin and the middle one are real whatever is stored.
         if (k % (N / 2) == 0) own[i].im = 0;
         found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
@@ -100,10 +104,11 @@ DEVICE u32 table_word(int i) {
 extern "C" __global__ __launch_bounds__(THREADS)
 void fftconv_arrange(const Complex* spectrum, u32* tables, u32* arranged, float* scales) {
     extern __shared__ u32 bins[];
+    griddepcontrol_launch_dependents();
     if (blockIdx.x < TABLE_BLOCKS) {
         for (int i = blockIdx.x * THREADS + threadIdx.x; i < TABLES * 4; i += TABLE_BLOCKS * THREADS) tables[i] = table_word(i);
         return;
     }
     long long head = blockIdx.x - TABLE_BLOCKS;
-    arrange_spectrum(spectrum + head * BINS, bins, arranged + head * SPECTRUM * 4, scales + head);
+    arrange_spectrum(spectrum + head * (FOLD * N / 2 + 1), bins, arranged + head * SPECTRUM * 4, scales + head);
 }

@@ -13,7 +13,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{AXES, FftConv, Sizes, convolved_tolerance, cuda_backward};
+use super::{AXES, FftConv, SHARED_AXES, Sizes, convolved_tolerance, cuda_backward};
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
@@ -25,7 +25,7 @@ pub struct FftConvBackward;
 static ABOUT: About = About {
     name: "fftconv_bwd",
     formula: "du = pre·dx, dpre = u·dx, dpost = dy·conv(pre·u), dK = 2/N·Σ conj(FFT(pre·u))·FFT(post·dy), dx = iFFT(FFT(post·dy)·conj(K))",
-    axes: &AXES,
+    axes: AXES.split_at(SHARED_AXES).0,
     dtypes: &[Dtype::F32, Dtype::Bf16, Dtype::F16],
     shapes: include_str!("backward/shapes.toml"),
     cpu_rivals: "none: no crate differentiates a convolution, users write these transforms themselves",
@@ -153,7 +153,7 @@ impl Family for FftConvBackward {
 /// one, and its error with it: the largest of millions is 14 deviations of a lone product. Where
 /// sequences have fewer elements than the spectrum, bins share their errors.
 fn spectrum_tolerance(problem: &Problem) -> Tolerance {
-    let Sizes { b, h, n, l, gated } = Sizes::of(problem);
+    let Sizes { b, h, n, l, gated, .. } = Sizes::of(problem);
     let unit = unit_roundoff(problem.dtype);
     let factors = deviation(problem.distribution).powi(if gated { 4 } else { 2 });
     let element = 2.0 * (l as f64 / n as f64) * (b as f64 / 2.0).sqrt() * factors;

@@ -3,6 +3,7 @@
 //! It must not know shapes that are measured or who measures them.
 
 use super::Sizes;
+use super::passes::Pass;
 use crate::host::{Elements, narrow};
 use std::f64::consts::TAU;
 use tilemark_core::{Dtype, Problem};
@@ -30,7 +31,7 @@ pub fn roots(n: usize) -> Vec<Complex> {
 pub struct Inputs<'a> {
     sizes: Sizes,
     u: Elements<'a>,
-    spectrum: Elements<'a>,
+    filter: Elements<'a>,
     gates: Option<[Elements<'a>; 2]>,
 }
 
@@ -38,13 +39,13 @@ impl<'a> Inputs<'a> {
     /// In the family's order.
     pub fn of(problem: &Problem, inputs: &[&'a [u8]]) -> Self {
         let elements = |bytes| Elements::new(problem.dtype, bytes);
-        let (u, spectrum, gates) = match *inputs {
-            [u, spectrum] => (u, spectrum, None),
-            [u, spectrum, pre, post] => (u, spectrum, Some([elements(pre), elements(post)])),
+        let (u, filter, gates) = match *inputs {
+            [u, filter] => (u, filter, None),
+            [u, filter, pre, post] => (u, filter, Some([elements(pre), elements(post)])),
             _ => unreachable!("the family has two gates or none"),
         };
-        let spectrum = Elements::new(Dtype::F32, spectrum);
-        Inputs { sizes: Sizes::of(problem), u: elements(u), spectrum, gates }
+        let filter = Elements::new(Dtype::F32, filter);
+        Inputs { sizes: Sizes::of(problem), u: elements(u), filter, gates }
     }
 
     /// Sequence `row` of B·H, gated, into the first L of `into`.
@@ -64,13 +65,37 @@ impl<'a> Inputs<'a> {
         values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
     }
 
-    /// The half spectrum of a head.
-    pub fn bins(&self, head: usize) -> Vec<Complex> {
-        let mut bins = vec![[0.0; 2]; self.sizes.bins()];
-        self.spectrum.widen(head * bins.len() * 2, bytemuck::cast_slice_mut(&mut bins));
-        bins[0][1] = 0.0;
-        bins[self.sizes.n / 2][1] = 0.0;
+    /// The half spectrum of a head, of as many bins as a pass has.
+    pub fn bins(&self, head: usize, pass: Pass) -> Vec<Complex> {
+        let Sizes { n, fold, .. } = self.sizes;
+        let mut bins = match (self.sizes.taps, pass.taps) {
+            (Some(count), Some(taken)) => self.transformed(head * count, taken, pass.points),
+            _ => self.stored(head, n / 2 + 1),
+        };
+        (bins[0][1], bins.last_mut().expect("bins of a head")[1]) = (0.0, 0.0);
+        if pass.taps.is_some() {
+            return bins;
+        }
+        let cut = bins.iter_mut().enumerate().filter(|(k, _)| !k.is_multiple_of(fold));
+        cut.for_each(|(_, bin)| *bin = [0.0; 2]);
+        bins.into_iter().step_by(pass.fold).collect()
+    }
+
+    fn stored(&self, head: usize, count: usize) -> Vec<Complex> {
+        let mut bins = vec![[0.0; 2]; count];
+        self.filter.widen(head * count * 2, bytemuck::cast_slice_mut(&mut bins));
         bins
+    }
+
+    /// Of so many taps from number `first` on, over so many points.
+    fn transformed(&self, first: usize, taps: usize, points: usize) -> Vec<Complex> {
+        let mut values = vec![0.0; taps];
+        self.filter.widen(first, &mut values);
+        let mut z: Vec<Complex> = values.into_iter().map(|tap| [tap, 0.0]).collect();
+        z.resize(points, [0.0; 2]);
+        transform(&mut z, &roots(points), false);
+        z.truncate(points / 2 + 1);
+        z
     }
 }
 
@@ -96,7 +121,7 @@ pub fn naive(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
         let mut z: Vec<Complex> =
             (0..n).map(|t| [if t < l { real[t] } else { 0.0 }, 0.0]).collect();
         transform(&mut z, &roots, false);
-        let bins = inputs.bins(row % h);
+        let bins = inputs.bins(row % h, sizes.whole());
         z.iter_mut().enumerate().for_each(|(k, z)| *z = product(*z, bin(&bins, n, k)));
         transform(&mut z, &roots, true);
         real.iter_mut().zip(&z).for_each(|(y, z)| *y = z[0] / n as f32);

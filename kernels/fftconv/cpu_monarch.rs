@@ -7,6 +7,7 @@
 
 use super::Sizes;
 use super::cpu::{Complex, Inputs, bin, product, roots};
+use super::passes::Pass;
 use crate::host::narrow;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -17,34 +18,54 @@ const RADIX: usize = 16;
 
 /// Pairs of sequences in parallel.
 pub fn monarch(problem: &Problem, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
-    let Sizes { h, n, l, .. } = Sizes::of(problem);
     let inputs = Inputs::of(problem, inputs);
+    for pass in Sizes::of(problem).passes() {
+        convolve(problem, &inputs, pass, outputs[0]);
+    }
+}
+
+/// One pass over all sequences.
+fn convolve(problem: &Problem, inputs: &Inputs<'_>, pass: Pass, output: &mut [u8]) {
+    let Sizes { h, l, .. } = Sizes::of(problem);
+    let n = pass.points;
     let stages = stages(n);
     let order = order(n, &stages);
+    // The product is n-fold, and of a folded sequence as often so as it has parts.
+    let whole = (n * pass.fold) as f32;
     let spectra: Vec<Planes> = (0..h)
         .into_par_iter()
         .map(|head| {
-            let bins = inputs.bins(head);
-            let scaled = |k: &usize| bin(&bins, n, *k).map(|part| part / n as f32);
+            let bins = inputs.bins(head, pass);
+            let scaled = |k: &usize| bin(&bins, n, *k).map(|part| part / whole);
             Planes::of(order.iter().map(scaled))
         })
         .collect();
     let arch = Arch::new();
-    pairs(outputs[0], h, l * problem.dtype.size() as usize).into_par_iter().for_each(|pair| {
+    let size = problem.dtype.size() as usize;
+    pairs(output, h, l * size).into_par_iter().for_each(|pair| {
         let mut z = Planes { re: vec![0.0; n], im: vec![0.0; n] };
         let spectrum = &spectra[pair.row % h];
-        inputs.sequence(pair.row, &mut z.re);
+        let mut values = vec![0.0; l];
+        let mut bring_in = |row, plane: &mut [f32]| {
+            inputs.sequence(row, &mut values);
+            for part in values[..pass.length].chunks(n) {
+                plane.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+            }
+        };
+        bring_in(pair.row, &mut z.re);
         if pair.second.is_some() {
-            inputs.sequence(pair.row + h, &mut z.im);
+            bring_in(pair.row + h, &mut z.im);
         }
         arch.dispatch(Convolution { z: &mut z, stages: &stages, spectrum });
-        let finish = |row, values: &mut Vec<f32>, y| {
-            inputs.multiply_by_gate(1, row, values);
-            narrow(problem.dtype, &values[..l], y);
+        let mut take_out = |row, plane: &[f32], y: &mut [u8]| {
+            values.truncate(pass.length);
+            values.chunks_mut(n).for_each(|part| part.copy_from_slice(&plane[..part.len()]));
+            inputs.multiply_by_gate(1, row, &mut values);
+            narrow(problem.dtype, &values, &mut y[..pass.length * size]);
         };
-        finish(pair.row, &mut z.re, pair.first);
+        take_out(pair.row, &z.re, pair.first);
         if let Some(second) = pair.second {
-            finish(pair.row + h, &mut z.im, second);
+            take_out(pair.row + h, &z.im, second);
         }
     });
 }

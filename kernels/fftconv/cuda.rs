@@ -3,10 +3,11 @@
 //! The contracts stand at the sources' heads; this file states them once more as data. Transforms
 //! that no block holds are cut up by `cuda_outer.rs`, which launches these kernels on the parts.
 
+use super::Sizes;
 use super::cuda_outer::{self, Outer};
-use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
+use super::cuda_passes::{self, Filters};
 use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
-use tilemark_core::launch::{Constant, Header, Launch, Plan, Source, Step};
+use tilemark_core::launch::{Constant, Header, Launch, Plan, Source};
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 /// How a transform is cut up, for device code.
@@ -46,19 +47,31 @@ const TABLE_BLOCKS: u64 = 32;
 /// `supports` of the kernel that does whole transforms in a block.
 pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_sm(info, 80)?;
-    let [b, h, n, l] = ["b", "h", "n", "l"].map(|axis| problem.shape.integer(axis));
+    let Sizes { n, fold, taps, .. } = Sizes::of(problem);
+    if n as u64 > LONGEST && (fold > 1 || taps.is_some()) {
+        return Err(format!("cuts filters of at most {LONGEST} points, not {n}"));
+    }
+    any_of_points(problem, info, n as u64)
+}
+
+/// The same, whose transforms have so many points.
+pub fn any_of_points(problem: &Problem, info: &Info, points: u64) -> Result<(), String> {
+    let [b, h, l] = ["b", "h", "l"].map(|axis| problem.shape.integer(axis));
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("multiplies bf16 and f16, not {}", problem.dtype));
     }
-    let outer = Outer::of(n);
+    let outer = Outer::of(points);
     if outer.inner() == LONGEST && NARROW.contains(&info.arch.as_str()) {
-        return Err(format!("{n} points take 128 KB of shared memory, more than {}", info.arch));
+        return Err(format!(
+            "{points} points take 128 KB of shared memory, more than {}",
+            info.arch
+        ));
     }
     needs_31_bits(&[b * h, l])?;
     if b > MOST_GROUPS {
         return Err(format!("its grid covers a batch of {MOST_GROUPS}, not {b}"));
     }
-    if n > LONGEST { needs_31_bits(&outer.grids(b, h)) } else { Ok(()) }
+    if points > LONGEST { needs_31_bits(&outer.grids(b, h)) } else { Ok(()) }
 }
 
 /// Brings spectra and tables into the kernel's order, then convolves.
@@ -67,25 +80,7 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
     if sizes.n as u64 > LONGEST {
         return cuda_outer::plan(problem);
     }
-    let cut = Cut::of(sizes.n as u64);
-    let scratch = Scratch::after(y_index(sizes.gated));
-    let heads = sizes.h as u64;
-    let convolution = Convolution {
-        cut,
-        dtype: problem.dtype,
-        extents: [sizes.b, sizes.h, sizes.l].map(|size| size as u64),
-        u: U,
-        gates: sizes.gated.then_some([PRE, POST]),
-        y: y_index(sizes.gated),
-        scaled_rows: false,
-    };
-    Plan {
-        scratch: cut.scratch(heads, 1),
-        steps: vec![
-            Step::Launch(arrange(cut, problem.dtype, heads, scratch)),
-            Step::Launch(convolve(&convolution, scratch)),
-        ],
-    }
+    cuda_passes::plan_of(problem, &[sizes.whole()])
 }
 
 /// Tensors of the implementation's own.
@@ -110,6 +105,8 @@ impl Scratch {
 #[derive(Clone, Copy)]
 pub struct Cut {
     n: u64,
+    /// Parts of a sequence that are added up first.
+    fold: u64,
     /// Points that a block transforms at once at most.
     held: u64,
     residues: u64,
@@ -138,7 +135,12 @@ impl Cut {
             _ => 4,
         };
         let (pairs, radix) = (slots / third, slots / 16);
-        Cut { n, held, residues, pairs, radix, quarters, points: 256 * slots }
+        Cut { n, fold: 1, held, residues, pairs, radix, quarters, points: 256 * slots }
+    }
+
+    /// The same, of sequences that are folded first.
+    pub fn folded(self, fold: u64) -> Self {
+        Cut { fold, ..self }
     }
 
     /// Sizes of [`Scratch`] for so many spectra, and scales of each.
@@ -178,11 +180,17 @@ impl Cut {
         self.residues * 16 * self.radix * self.quarters * 128
     }
 
-    /// The macros of `signals.h`, for sequences of these extents.
-    pub fn of_signals(self, extents: [u64; 3], gated: bool) -> [(&'static str, Constant); 3] {
+    /// The macros of `signals.h`, for sequences of these extents that begin `pitch` elements apart.
+    pub fn of_signals(
+        self,
+        extents: [u64; 3],
+        pitch: u64,
+        gated: bool,
+    ) -> [(&'static str, Constant); 3] {
         let [batch, _, length] = extents;
-        let full = length == self.n && batch.is_multiple_of(2 * self.pairs);
-        [("GATED", gated), ("ALIGNED", length.is_multiple_of(8)), ("FULL", full)]
+        let full = length == self.n * self.fold && batch.is_multiple_of(2 * self.pairs);
+        let aligned = length.is_multiple_of(8) && pitch.is_multiple_of(8);
+        [("GATED", gated), ("ALIGNED", aligned), ("FULL", full)]
             .map(|(name, value)| (name, i64::from(value).into()))
     }
 
@@ -196,8 +204,12 @@ impl Cut {
 }
 
 /// Makes the tables of a transform, and brings so many spectra into its order.
-pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, scratch: Scratch) -> Launch {
+pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Scratch) -> Launch {
     let Cut { n, .. } = cut;
+    let mut constants = constants(cut, dtype);
+    if filters.passed > 1 {
+        constants.push(("PASSED", (filters.passed as i64).into()));
+    }
     let threads = match n {
         ..2048 => 128,
         2048..16384 => n / 16,
@@ -206,12 +218,14 @@ pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, scratch: Scratch) -> Launch {
     Launch {
         source: &ARRANGE,
         entry: "fftconv_arrange",
-        constants: constants(cut, dtype),
+        constants,
         grid: [(TABLE_BLOCKS + heads) as u32, 1, 1],
         block: [threads as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 4 * (n / 2 + n / 32 + n / 512 + 1) as u32,
-        arguments: [SPECTRUM, scratch.tables, scratch.spectra, scratch.scales].map(tensor).to_vec(),
+        arguments: [filters.spectra, scratch.tables, scratch.spectra, scratch.scales]
+            .map(tensor)
+            .to_vec(),
     }
 }
 
@@ -221,8 +235,10 @@ pub struct Convolution {
     pub cut: Cut,
     /// Of u and y.
     pub dtype: Dtype,
-    /// Batch, heads and the length of sequences.
+    /// Batch, heads and the elements of a sequence that take part.
     pub extents: [u64; 3],
+    /// Elements from one sequence to the next.
+    pub pitch: u64,
     /// The number of u.
     pub u: usize,
     /// Those of pre and post.
@@ -235,14 +251,14 @@ pub struct Convolution {
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    let Convolution { cut, dtype, extents, u, gates, y, scaled_rows } = *convolution;
+    let Convolution { cut, dtype, extents, pitch, u, gates, y, scaled_rows } = *convolution;
     let [batch, heads, _] = extents;
     let mut arguments = vec![tensor(u)];
     arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
     arguments.extend([scratch.tables, scratch.spectra, scratch.scales, y].map(tensor));
-    arguments.extend(extents.map(count));
+    arguments.extend(extents.into_iter().chain([pitch]).map(count));
     let mut constants = constants(cut, dtype);
-    constants.extend(cut.of_signals(extents, gates.is_some()));
+    constants.extend(cut.of_signals(extents, pitch, gates.is_some()));
     constants.push(("SCALED_ROWS", i64::from(scaled_rows).into()));
     Launch {
         source: &MONARCH,
@@ -258,9 +274,13 @@ pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
 
 /// The macros of `monarch.h`.
 pub fn constants(cut: Cut, dtype: Dtype) -> Vec<(&'static str, Constant)> {
-    vec![
+    let mut constants = vec![
         ("TRANSFORM", (cut.n as i64).into()),
         ("HELD", (cut.held as i64).into()),
         ("ELEMENT", element(dtype).into()),
-    ]
+    ];
+    if cut.fold > 1 {
+        constants.push(("FOLD", (cut.fold as i64).into()));
+    }
+    constants
 }

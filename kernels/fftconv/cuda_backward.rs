@@ -4,6 +4,7 @@
 
 use super::backward::{DY, GATES, Places};
 use super::cuda::{self, Cut, LONGEST, MONARCH_HEADER, SIGNALS, STAGES, Scratch, arrange};
+use super::cuda_passes::Filters;
 use super::{Sizes, U};
 use crate::tile::{self, NULL, count, needs_31_bits, needs_sm, tensor};
 use tilemark_core::launch::{Header, Launch, Plan, Source, Step};
@@ -68,7 +69,7 @@ pub fn monarch(problem: &Problem, info: &Info) -> Plan {
     let mut bytes = cut.scratch(heads, 1);
     bytes.push(Bytes(4 * heads * splits * cut.sums()));
     let launches = [
-        arrange(cut, problem.dtype, heads, scratch),
+        arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch),
         differentiate(problem, cut, scratch, splits),
         finish(problem, cut, sums, splits),
     ];
@@ -89,7 +90,7 @@ fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> 
     let extents = [b, h, l].map(|size| size as u64);
     arguments.extend(extents.into_iter().chain([splits]).map(count));
     let mut constants = cuda::constants(cut, problem.dtype);
-    constants.extend(cut.of_signals(extents, gated));
+    constants.extend(cut.of_signals(extents, l as u64, gated));
     if !gated {
         // All loads at once are more than memory likes: 0.771 ms for 0.748 at 4096 on an H200.
         constants.retain(|(name, _)| *name != "FULL");

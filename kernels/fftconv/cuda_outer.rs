@@ -3,6 +3,7 @@
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
 use super::cuda::{self, Convolution, Cut, LONGEST, MONARCH_HEADER, Scratch};
+use super::cuda_passes::Filters;
 use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
 use crate::tile::{self, NULL, count, tensor};
 use tilemark_core::launch::{Argument, Launch, Plan, Source, Step};
@@ -102,12 +103,13 @@ pub fn plan(problem: &Problem) -> Plan {
         cut,
         dtype: problem.dtype,
         extents: [2 * b, spectra, outer.inner()],
+        pitch: outer.inner(),
         u: tensors.parts[0],
         gates: None,
         y: tensors.parts[1],
         scaled_rows: true,
     };
-    let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, tensors.inner)];
+    let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, Filters::GIVEN, tensors.inner)];
     launches.extend(spectrum_launches(problem, outer, &tensors));
     launches.push(stage(problem, outer, &tensors, Way::Forward));
     launches.push(cuda::convolve(&convolution, tensors.inner));

@@ -5,7 +5,11 @@
 //! the filter's spectrum: bins 0 to N/2 as pairs of f32, of which the first and the last are real
 //! whatever their imaginary parts hold. It is an input in the order of frequencies, as users cache
 //! it; what an implementation does to it is inside its time. With gates, y = post·conv(pre·u).
-//! (D. Fu et al., FlashFFTConv, 2023.)
+//! (D. Fu et al., FlashFFTConv, 2023, whose partial and frequency-sparse convolutions the last two
+//! axes are.) With `kept`, of the sixteen blocks k mod 16 of frequencies, which are what the first
+//! stage of a decomposition leaves, those pass whose number is a multiple of 16/kept: such a set
+//! mirrors itself, so that the filter is real. With `taps`, the filter is given in time, k (H, taps)
+//! in f32 for K, is 0 from there on, and its transform is inside the time.
 //! Work: some 10·log₂ N operations an element of 4 bytes: bound by memory up to N = 4096 if tensor
 //! cores do it. It must not know devices, clocks or who measures.
 
@@ -15,6 +19,8 @@ mod cpu_monarch;
 mod cuda;
 mod cuda_backward;
 mod cuda_outer;
+mod cuda_passes;
+mod passes;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -39,7 +45,10 @@ static ABOUT: About = About {
     cpu_rivals: "`realfft`, the real transforms of rustfft",
 };
 
-static AXES: [Axis; 5] = [
+/// Axes that both passes have, the first of all.
+const SHARED_AXES: usize = 5;
+
+static AXES: [Axis; 7] = [
     size("b", "batch", AxisDefault::Required),
     size("h", "heads, each with a filter of its own", AxisDefault::Required),
     size("n", "points of the transform, a power of two from 256 to 4194304", AxisDefault::Required),
@@ -50,13 +59,19 @@ static AXES: [Axis; 5] = [
         kind: AxisKind::Flag,
         default: AxisDefault::Flag(false),
     },
+    size(
+        "kept",
+        "blocks of 16 by frequency that the filter passes: 1, 2, 4, 8 or 16",
+        AxisDefault::Absent,
+    ),
+    size("taps", "taps of a filter given in time, at most n", AxisDefault::Absent),
 ];
 
 const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 3] = [
+static IMPLEMENTATIONS: [Implementation; 5] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -66,7 +81,7 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
     },
     Implementation {
         name: "cpu_monarch",
-        idea: "pairs of sequences as complex ones in parallel, by dense transforms of 16 points",
+        idea: "pairs of sequences as complex ones in parallel, by dense transforms of 16 points, and no more of them than the filter needs",
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu_monarch::monarch),
@@ -78,6 +93,20 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
         supports: cuda::any_since_sm80,
         code: Code::Steps(cuda::monarch),
     },
+    Implementation {
+        name: "sm80_frequency_sparse",
+        idea: "the same on sequences folded to the blocks of frequencies that the filter passes",
+        standing: Standing::Candidate,
+        supports: cuda_passes::sparse_since_sm80,
+        code: Code::Steps(cuda_passes::plan),
+    },
+    Implementation {
+        name: "sm80_partial",
+        idea: "the same over no more points than sequences have, and over twice as many as the first results that wrap around",
+        standing: Standing::Candidate,
+        supports: cuda_passes::partial_since_sm80,
+        code: Code::Steps(cuda_passes::plan),
+    },
 ];
 
 /// The sizes of a problem.
@@ -88,12 +117,21 @@ struct Sizes {
     n: usize,
     l: usize,
     gated: bool,
+    /// Of so many neighbouring frequencies the filter passes one.
+    fold: usize,
+    /// Where the filter is given in time.
+    taps: Option<usize>,
 }
+
+/// Blocks of frequencies, of which `kept` pass.
+const BLOCKS: usize = 16;
 
 impl Sizes {
     fn of(problem: &Problem) -> Self {
         let [b, h, n, l] = ["b", "h", "n", "l"].map(|axis| problem.shape.index(axis));
-        Sizes { b, h, n, l, gated: problem.shape.flag("gated") }
+        let cut = |axis| problem.shape.get(axis).map(|_| problem.shape.index(axis));
+        let fold = BLOCKS / cut("kept").unwrap_or(BLOCKS);
+        Sizes { b, h, n, l, gated: problem.shape.flag("gated"), fold, taps: cut("taps") }
     }
 
     /// Bins of the half spectrum of a real sequence.
@@ -126,15 +164,34 @@ impl Family for FftConv {
         if l > n {
             return Err(format!("axis `l` must be at most n = {n}, and {l} is more"));
         }
-        Ok(())
+        let cut = |axis| shape.get(axis).map(|_| shape.integer(axis));
+        match [cut("kept"), cut("taps")] {
+            [Some(_), Some(_)] => {
+                Err("axes `kept` and `taps` exclude each other: a filter given in time passes all frequencies".to_owned())
+            }
+            [Some(kept), _] if !kept.is_power_of_two() || kept > BLOCKS as u64 => {
+                Err(format!("axis `kept` takes 1, 2, 4, 8 and 16, not {kept}"))
+            }
+            [_, Some(taps)] if taps > n => {
+                Err(format!("axis `taps` must be at most n = {n}, and {taps} is more"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn tensors(&self, problem: &Problem) -> Vec<Tensor> {
         let [b, h, n, l] = ["b", "h", "n", "l"].map(|axis| problem.shape.integer(axis));
         let (dims, dtype) = ([b, h, l], problem.dtype);
         let input = |name| Tensor::input(name, &dims, dtype, 0.0, 1.0);
-        let spectrum = Tensor::input("K", &[h, n / 2 + 1, 2], Dtype::F32, 0.0, 1.0);
-        let mut tensors = vec![input("u"), spectrum];
+        let filter = match Sizes::of(problem).taps {
+            None => Tensor::input("K", &[h, n / 2 + 1, 2], Dtype::F32, 0.0, 1.0),
+            // So that results are as large as sequences.
+            Some(taps) => {
+                let deviation = (taps as f32).sqrt().recip();
+                Tensor::input("k", &[h, taps as u64], Dtype::F32, 0.0, deviation)
+            }
+        };
+        let mut tensors = vec![input("u"), filter];
         if problem.shape.flag("gated") {
             tensors.extend(["pre", "post"].map(input));
         }
@@ -143,16 +200,27 @@ impl Family for FftConv {
     }
 
     /// By convention two complex transforms a sequence and a complex product; the formula needs but
-    /// half of that, since sequences are real.
+    /// half of that, since sequences are real. Points are those that a cut filter needs: of each of
+    /// its passes, with the sums that fold sequences, and a real transform of a filter given in time.
     fn work(&self, problem: &Problem) -> Work {
-        let [b, h, n, l] = ["b", "h", "n", "l"].map(|axis| problem.shape.integer(axis));
-        let (gates, tensors) = if problem.shape.flag("gated") { (2 * l, 4) } else { (0, 2) };
-        let transforms = n * (10 * u64::from(n.ilog2()) + 6);
+        let sizes = Sizes::of(problem);
+        let [b, h, l] = [sizes.b, sizes.h, sizes.l].map(|size| size as u64);
+        let (gates, tensors) = if sizes.gated { (2 * l, 4) } else { (0, 2) };
+        let (mut transforms, mut sums, mut filters) = (0, 0, 0);
+        for pass in sizes.passes() {
+            let points = pass.points as u64;
+            let turns = points * u64::from(points.ilog2());
+            transforms += 10 * turns + 6 * points;
+            sums += (pass.length as u64).saturating_sub(points);
+            filters += pass.taps.map_or(0, |_| 5 * turns / 2);
+        }
+        let flops = |transforms| Flops(b * h * (transforms + sums + gates) + h * filters);
+        let filter = sizes.taps.map_or(8 * (sizes.n / sizes.fold / 2 + 1), |taps| 4 * taps);
         Work {
-            convention: Flops(b * h * (transforms + gates)),
-            convention_name: "b·h·(10·n·log2 n + 6·n), 2·l more with gates",
-            executed: Flops(b * h * (transforms / 2 + gates)),
-            least_bytes: Bytes(tensors * b * h * l * problem.dtype.size() + h * (n / 2 + 1) * 8),
+            convention: flops(transforms),
+            convention_name: "b·h·(10·n·log2 n + 6·n), 2·l more with gates; of the passes that `kept` or `taps` leave, with their sums and h·2.5·n·log2 n for taps",
+            executed: flops(transforms / 2),
+            least_bytes: Bytes(tensors * b * h * l * problem.dtype.size() + h * filter as u64),
         }
     }
 
@@ -174,12 +242,15 @@ impl Family for FftConv {
 /// A kernel in 16 bits rounds what it has between its stages, up to twelve times, each by an error
 /// of 0.41 units' deviation: 1.4 together, of which the reference's own error, doubled, covers 0.8.
 /// Errors of so many roundings are normal, and the largest of millions is five deviations. A
-/// sequence has deviation √(2 L/N) times that of its factors.
+/// sequence has deviation √(2 L/N) times that of its factors, less by the root of the share of
+/// frequencies that pass, and that of its factors where the filter is given in time.
 fn convolved_tolerance(problem: &Problem) -> Tolerance {
-    let Sizes { b, h, n, l, gated } = Sizes::of(problem);
+    let Sizes { b, h, n, l, gated, fold, taps } = Sizes::of(problem);
     let unit = unit_roundoff(problem.dtype);
     let factors = deviation(problem.distribution).powi(if gated { 4 } else { 2 });
-    let element = (2.0 * l as f64 / n as f64).sqrt() * factors;
+    let spread =
+        taps.map_or(2.0 * l as f64 / (n * fold) as f64, |taps| (l as f64 / taps as f64).min(1.0));
+    let element = spread.sqrt() * factors;
     let (relative, largest) = match problem.dtype {
         Dtype::F32 => (4.0 * unit, 32.0 * unit),
         _ => (0.67 * unit, 6.0 * unit),

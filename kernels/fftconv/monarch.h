@@ -11,8 +11,11 @@
 // Transforms of OUTER N points have one stage more around these, n = n0 N + r to k = k0 + OUTER k' (outer.cu). A real sequence's results
 // of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r.
 //
+// Of a filter that passes every FOLD-th of FOLD N frequencies, sequences of FOLD N elements are folded: X[FOLD k] is the transform of N
+// points of sum_i u[t + i N], and results repeat after N. The other FOLD - 1 blocks k mod FOLD of the decomposition cost nothing.
+//
 // Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), HELD (16384: points that a block transforms at once at most),
-// OUTER (1; 16, 32, 64, 128), ELEMENT (Bf16; Fp16).
+// OUTER (1; 16, 32, 64, 128), FOLD (1; 2, 4, 8, 16), ELEMENT (Bf16; Fp16).
 #pragma once
 #include "tile/tile.h"
 
@@ -24,6 +27,9 @@
 #endif
 #ifndef OUTER
 #define OUTER 1
+#endif
+#ifndef FOLD
+#define FOLD 1
 #endif
 #ifndef ELEMENT
 #define ELEMENT Bf16
@@ -99,11 +105,23 @@ DEVICE Complex conj(Complex a) { return {a.re, -a.im}; }
 DEVICE u32 pair(Complex z) { return cvt_rn_x2<Fp16>(z.re, z.im); }
 DEVICE Complex halves(u32 word) { return {cvt_f32(Fp16{u16(word)}), cvt_f32(Fp16{u16(word >> 16)})}; }
 
+// The bits of 1.
+template <class T> constexpr u32 ONE = 0x3f80;
+template <> constexpr u32 ONE<Fp16> = 0x3c00;
+
 // Eight products, each rounded once: adding -0 changes none.
 DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
 #pragma unroll
     for (int i = 0; i < 4; i++) v.word[i] = fma_rn_x2<ELEMENT>(v.word[i], gate.word[i], 0x80008000);
     return v;
+}
+
+// Eight sums, each rounded once.
+DEVICE Vector16 sum(Vector16 a, Vector16 b) {
+    constexpr u32 ONES = ONE<ELEMENT> * 0x10001;
+#pragma unroll
+    for (int i = 0; i < 4; i++) a.word[i] = fma_rn_x2<ELEMENT>(a.word[i], ONES, b.word[i]);
+    return a;
 }
 
 // exp(-2 pi i numerator / denominator), denominators being powers of two.
@@ -126,8 +144,8 @@ DEVICE int second_bin(int i) { return i / (4 * QUARTERS) % 8 + i / (4 * ROW_STEP
 DEVICE int exponent_of(float largest) { return int(__float_as_uint(largest) >> 23) - 127; }
 DEVICE float power_of_two(int exponent) { return __uint_as_float(u32(127 + exponent) << 23); }
 
-// What undoes the scales of a convolution's six stages of matrices, its transforms being N-fold.
+// What undoes the scales of a convolution's six stages of matrices, its transforms being N-fold, and folded ones FOLD N-fold.
 DEVICE float undone_stages() {
     constexpr float GAIN = DFT_SCALE<ELEMENT> / 4;
-    return 1 / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N);
+    return 1 / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N * FOLD);
 }

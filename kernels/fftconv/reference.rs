@@ -19,8 +19,8 @@ pub fn truth(query: &Query<'_>, arithmetic: Arithmetic) -> Vec<f64> {
         let (first, head) = (*row as usize * sizes.l, *row as usize % sizes.h);
         let mut z = padded_input(query, sizes, first, arithmetic);
         z = transform(&z, &roots, 1, false, arithmetic);
-        for (k, value) in z.iter_mut().enumerate() {
-            *value = product(*value, bin(&query.operands[SPECTRUM], sizes, head, k), arithmetic);
+        for (value, bin) in z.iter_mut().zip(filter(query, sizes, head, &roots, arithmetic)) {
+            *value = product(*value, bin, arithmetic);
         }
         z = transform(&z, &roots, 1, true, arithmetic);
         values.extend((0..sizes.l).map(|t| output(query, sizes, first + t, z[t][0], arithmetic)));
@@ -55,6 +55,25 @@ fn output(query: &Query<'_>, sizes: Sizes, index: usize, sum: f64, arithmetic: A
     }
     let stored = arithmetic.stored(query.problem.dtype, y);
     arithmetic.accumulated(stored * query.operands[POST].at(index))
+}
+
+/// All bins of a head's filter: of its taps, or those of its spectrum that pass.
+fn filter(
+    query: &Query<'_>,
+    sizes: Sizes,
+    head: usize,
+    roots: &[Complex],
+    arithmetic: Arithmetic,
+) -> Vec<Complex> {
+    let given = &query.operands[SPECTRUM];
+    let Some(taps) = sizes.taps else {
+        let passed = |k: usize| k.is_multiple_of(sizes.fold);
+        let bin = |k| if passed(k) { bin(given, sizes, head, k) } else { [0.0; 2] };
+        return (0..sizes.n).map(bin).collect();
+    };
+    let mut k: Vec<Complex> = (0..taps).map(|t| [given.at(head * taps + t), 0.0]).collect();
+    k.resize(sizes.n, [0.0; 2]);
+    transform(&k, roots, 1, false, arithmetic)
 }
 
 /// Bin k of all N of a head's filter: the upper half mirrors the lower one.

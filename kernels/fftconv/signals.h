@@ -1,8 +1,8 @@
 // The ways of sequences between memory and planes in shared memory, and the stages that every kernel there has in common.
 // Knows what lies where and which elements are there, and nothing of spectra or of what comes between the two ways.
 //
-// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8), FULL (0; 1: the length is N and the batch whole
-// groups, so that nothing need be asked). Who includes it says how many THREADS a block has before.
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
+// and the batch whole groups, so that nothing need be asked). Who includes it says how many THREADS a block has before.
 #pragma once
 #include "fftconv/stages.h"
 
@@ -42,7 +42,9 @@ DEVICE Vector16 load_eight(const ELEMENT* from, const Signals& s, int item, int 
     return v;
 }
 
-DEVICE Vector16 load_input(const Signals& s, int item, int at) {
+// Of a folded sequence, the sum of elements N apart by pairs, so that few roundings follow each other.
+template <int FOLDS = FOLD> DEVICE Vector16 load_input(const Signals& s, int item, int at) {
+    if constexpr (FOLDS > 1) return sum(load_input<FOLDS / 2>(s, item, at), load_input<FOLDS / 2>(s, item, at + FOLDS / 2 * N));
     Vector16 v = load_eight(s.u, s, item, at);
     return GATED ? gated(v, load_eight(s.pre, s, item, at)) : v;
 }
@@ -50,7 +52,7 @@ DEVICE Vector16 load_input(const Signals& s, int item, int at) {
 // The gate of what will be stored there; asked for well ahead.
 DEVICE Vector16 load_gate(const Signals& s, int item, int at) { return GATED ? load_eight(s.post, s, item, at) : Vector16{}; }
 
-DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
+DEVICE void store_eight(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
     if (GATED) v = gated(v, gate);
     if (!FULL && item >= s.items) return;
     ELEMENT* of_item = s.y + item * s.stride;
@@ -61,6 +63,12 @@ DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector1
         for (int i = 0; i < 8; i++)
             if (at + i < s.length) of_item[at + i].bits = u16(v.word[i / 2] >> (i % 2 * 16));
     }
+}
+
+// To all places of a folded sequence, of which `gate` is the first one's.
+DEVICE void store_output(const Signals& s, int item, int at, Vector16 v, Vector16 gate) {
+#pragma unroll
+    for (int fold = 0; fold < FOLD; fold++) store_eight(s, item, at + fold * N, v, fold == 0 ? gate : load_gate(s, item, at + fold * N));
 }
 
 // Where in the planes element e of all M-point sequences lies: linear over GF(2), as `place` is.
@@ -206,12 +214,12 @@ template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const
         transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
 }
 
-// Those of this thread, of batch items from `first` on and of elements from `skipped` on. The ways in and out each ask anew, lest addresses
+// Those of this thread, of batch items from `first` on and of elements from `skipped` on; sequences begin `pitch` elements apart. The ways in and out each ask anew, lest addresses
 // stay in registers through all stages.
 DEVICE Signals own_signals(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int first, int head, int batch, int heads, int length,
-                           u32 skipped = 0) {
+                           int pitch, u32 skipped = 0) {
     u32 element = skipped + forgotten(threadIdx.x) * 8;
     int item = first + element / M, at = element % M;
-    long long stride = (long long)heads * length, start = item * stride + (long long)head * length + at;
+    long long stride = (long long)heads * pitch, start = item * stride + (long long)head * pitch + at;
     return {settled(u + start), settled(pre + start), settled(post + start), settled(y + start), stride, batch - item, length - at};
 }

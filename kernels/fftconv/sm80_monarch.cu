@@ -11,8 +11,10 @@
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
 // and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
-// Arguments: u, pre, post, y (batch, heads, length); pre and post NULL without gates; tables, spectrum and scales as arrange.cu leaves them.
-// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8), FULL (0; 1: the length is N
+// It may start before what arranges its spectra has ended.
+// Arguments: u, pre, post, y (batch, heads, pitch), of whose rows the first `length` elements take part; pre and post NULL without gates;
+// tables, spectrum and scales as arrange.cu leaves them.
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
 // and the batch whole groups).
 #include "fftconv/monarch.h"
 
@@ -23,8 +25,9 @@ constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : RESIDUES == 1 ? 3 : 1;
 
 DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
 
-DEVICE Signals signals_of_block(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int batch, int heads, int length) {
-    return own_signals(u, pre, post, y, forgotten(blockIdx.y) * 2 * PAIRS, head_of_block(), batch, heads, length);
+DEVICE Signals signals_of_block(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int batch, int heads, int length,
+                                int pitch) {
+    return own_signals(u, pre, post, y, forgotten(blockIdx.y) * 2 * PAIRS, head_of_block(), batch, heads, length, pitch);
 }
 
 // Rows of a k1: a warp has ROWS_EACH in succession.
@@ -40,12 +43,14 @@ DEVICE void convolve(u8* planes, const Vector16* tables, const Vector16* bins, c
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, const Vector16* tables, const Vector16* spectrum, const float* scales,
-                     ELEMENT* y, int batch, int heads, int length) {
+                     ELEMENT* y, int batch, int heads, int length, int pitch) {
     extern __shared__ __align__(128) u8 planes[];
     if (head_of_block() >= heads) return;
-    Signals in = signals_of_block(u, pre, post, y, batch, heads, length);
+    Signals in = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
+    // What arrange.cu leaves may come while sequences do.
     if (RESIDUES == 1) bring_in(planes, in);
-    else bring_in_halves(planes, in, tables);
+    griddepcontrol_wait();
+    if (RESIDUES == 2) bring_in_halves(planes, in, tables);
     __syncthreads();
     transform_strips<false, RESIDUES>(planes, tables, 1);
     __syncthreads();
@@ -53,7 +58,7 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     convolve(planes, tables, spectrum + (long long)head_of_block() * SPECTRUM, scales);
     __syncthreads();
     transform_strips<true, RESIDUES>(planes, tables, SCALED_ROWS ? 1 : *scales);
-    Signals out = signals_of_block(u, pre, post, y, batch, heads, length);
+    Signals out = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
     Vector16 gates[8];
     if (RESIDUES == 1) load_gates(gates, out, 0);
     __syncthreads();

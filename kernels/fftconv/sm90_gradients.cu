@@ -119,7 +119,7 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
 #pragma unroll 1
     for (int first = split * 2 * PAIRS; first < batch; first += splits * 2 * PAIRS) {
         auto signals = [&](const ELEMENT* from, const ELEMENT* gate_in, const ELEMENT* gate_out, ELEMENT* to) {
-            return own_signals(from, gate_in, gate_out, to, first, head, batch, heads, length, portion);
+            return own_signals(from, gate_in, gate_out, to, first, head, batch, heads, length, length, portion);
         };
         auto bring = [&](u8* where, const ELEMENT* from, const ELEMENT* gate) {
             if (RESIDUES == 1) bring_in(where, signals(from, gate, gate, nullptr));

@@ -9,13 +9,22 @@ use tilemark_core::family::Arithmetic;
 use tilemark_core::launch::{Launch, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
-const CROOKED: [&str; 6] = [
+const CROOKED: [&str; 15] = [
     "b=1,h=1,n=256,l=1",
     "b=3,h=2,n=256,gated=true",
     "b=2,h=3,n=512,l=257,gated=true",
     "b=5,h=1,n=1024",
     "b=1,h=1,n=4096,l=2048",
     "b=3,h=1,n=2048,l=1023",
+    "b=3,h=2,n=256,kept=16",
+    "b=2,h=2,n=512,l=511,kept=8",
+    "b=5,h=1,n=1024,kept=4,gated=true",
+    "b=1,h=2,n=256,l=7,kept=1",
+    "b=3,h=2,n=1024,l=256,taps=40",
+    "b=2,h=1,n=1024,l=300,taps=300,gated=true",
+    "b=2,h=3,n=2048,l=1500,taps=257",
+    "b=1,h=2,n=512,l=400,taps=200",
+    "b=2,h=1,n=512,l=3,taps=1",
 ];
 
 #[test]
@@ -52,6 +61,36 @@ fn the_truth_is_the_sum_of_taps_that_wrap_around() {
             let expected = trial.operands[3].at(row * l + t) * sum;
             assert!((truth[0][row * l + t] - expected).abs() < 1e-13, "row {row}, element {t}");
         }
+    }
+}
+
+#[test]
+fn a_filter_that_passes_every_other_frequency_makes_the_mean_of_results_half_a_turn_apart() {
+    let truth = |shape: &str| {
+        let trial = Trial::new(&FftConv, shape, Dtype::F32);
+        trial.truth(Arithmetic::Exact).swap_remove(0)
+    };
+    let whole = truth("b=2,h=2,n=256");
+    for (shape, fold) in [("b=2,h=2,n=256,kept=8", 2), ("b=2,h=2,n=256,kept=2", 8)] {
+        for (at, y) in truth(shape).into_iter().enumerate() {
+            let (row, t) = (at / 256 * 256, at % 256);
+            let sum: f64 = (0..fold).map(|i| whole[row + (t + i * 256 / fold) % 256]).sum();
+            assert!((y - sum / fold as f64).abs() < 1e-12, "{shape}, element {at}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_in_time_is_a_sum_of_taps() {
+    let (n, l, taps) = (256, 190, 100);
+    let trial = Trial::new(&FftConv, "b=2,h=2,n=256,l=190,taps=100", Dtype::F32);
+    let truth = &trial.truth(Arithmetic::Exact)[0];
+    for (row, t) in [(0, 0), (1, 33), (3, 189)] {
+        let tap = |s: usize| trial.operands[1].at(row % 2 * taps + s);
+        // Inputs that come in from the end too: 190 + 99 elements are more than 256.
+        let input = |at: usize| if at < l { trial.operands[0].at(row * l + at) } else { 0.0 };
+        let sum: f64 = (0..taps).map(|s| tap(s) * input((t + n - s) % n)).sum();
+        assert!((truth[row * l + t] - sum).abs() < 1e-13, "row {row}, element {t}");
     }
 }
 
@@ -113,11 +152,33 @@ fn only_powers_of_two_that_hold_the_sequence_are_shapes() {
 }
 
 #[test]
+fn filters_are_cut_in_one_way_that_leaves_them_real() {
+    let refusal = |axes: &[(&str, u64)]| {
+        let given: Vec<_> = [("b", 1), ("h", 1), ("n", 256)]
+            .iter()
+            .chain(axes)
+            .map(|(axis, value)| ((*axis).to_owned(), Value::Integer(*value)))
+            .collect();
+        FftConv.check(&Shape::complete(&given, FftConv.about().axes).unwrap()).err()
+    };
+    assert_eq!(refusal(&[("kept", 8)]), None);
+    assert_eq!(refusal(&[("taps", 256)]), None);
+    for (axes, axis) in [
+        (&[("kept", 3)][..], "`kept`"),
+        (&[("kept", 32)], "`kept`"),
+        (&[("taps", 257)], "`taps`"),
+        (&[("kept", 8), ("taps", 8)], "exclude"),
+    ] {
+        assert!(refusal(axes).is_some_and(|why| why.contains(axis)), "{axes:?}");
+    }
+}
+
+#[test]
 fn a_block_takes_as_many_pairs_as_fill_it() {
     let launch = |shape: &str| {
         let problem = problem(&FftConv, shape, Dtype::Bf16);
         let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
-        let [Step::Launch(_), Step::Launch(Launch { grid, block, dynamic_shared_bytes, .. })] =
+        let [Step::Launch(_), Step::Early(Launch { grid, block, dynamic_shared_bytes, .. })] =
             plan.steps[..]
         else {
             panic!("two launches, not {plan:?}")
@@ -136,7 +197,7 @@ fn a_band_of_heads_has_spectra_that_stay_in_l2() {
     let grid = |n: u64, h: u64| {
         let problem = problem(&FftConv, &format!("b=64,h={h},n={n}"), Dtype::Bf16);
         let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
-        let Some(Step::Launch(launch)) = plan.steps.last() else { panic!("no launch: {plan:?}") };
+        let Some(Step::Early(launch)) = plan.steps.last() else { panic!("no launch: {plan:?}") };
         launch.grid
     };
     assert_eq!(grid(4096, 768), [768, 32, 1]);
@@ -189,6 +250,16 @@ fn work_counts_two_transforms_and_each_tensor_once() {
     let plain = (Flops(flops), Flops(flops / 2), Bytes(2 * 2 * 15 * 100 + spectra));
     assert_eq!(work("b=3,h=5,n=256,l=100"), plain);
     let gates = 15 * 200;
+    let folded = 15 * 128 * (70 + 6);
+    let spectra_passed = 5 * 65 * 8;
+    let sparse = (Flops(folded), Flops(folded / 2), Bytes(2 * 2 * 15 * 100 + spectra_passed));
+    assert_eq!(work("b=3,h=5,n=256,l=100,kept=8"), sparse);
+    // Two passes over 1024 and 256 points, and as many transforms of taps.
+    let transforms = 15 * (1024 * (100 + 6) + 256 * (80 + 6));
+    let filters = 5 * (5 * 1024 * 10 / 2 + 5 * 256 * 8 / 2);
+    let bytes = Bytes(2 * 2 * 15 * 1024 + 5 * 100 * 4);
+    let partial = (Flops(transforms + filters), Flops(transforms / 2 + filters), bytes);
+    assert_eq!(work("b=3,h=5,n=2048,l=1024,taps=100"), partial);
     let gated = (Flops(flops + gates), Flops(flops / 2 + gates), Bytes(4 * 2 * 15 * 100 + spectra));
     assert_eq!(work("b=3,h=5,n=256,l=100,gated=true"), gated);
 }
