@@ -162,6 +162,17 @@ fn denormals_follow_the_mode() {
 }
 
 #[test]
+fn scalar_halves_are_packed() {
+    for (pack, want) in [("ll", 0xccdd_2233), ("lh", 0xaabb_2233), ("hh", 0xaabb_0011_u32)] {
+        let body = format!(
+            "s_mov_b32 s20, 0x112233\ns_mov_b32 s21, 0xaabbccdd\n\
+             s_pack_{pack}_b32_b16 s22, s20, s21\nv_mov_b32_e32 v10, s22"
+        );
+        assert_eq!(execute("gfx942", &body, &[[0; 64]], 1)[0], [want; 64], "{pack}");
+    }
+}
+
+#[test]
 fn lanes_move_as_documented() {
     let index: Lanes = std::array::from_fn(|l| l as u32);
     let check = |body: &str, want: fn(usize) -> usize| {

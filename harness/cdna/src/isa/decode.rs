@@ -305,7 +305,7 @@ impl<'a> Decoder<'_, 'a> {
         let kind = self.scalar_kind();
         let to = (entry.result > 0).then(|| self.scalar_to(0, entry.result)).transpose()?;
         let first = usize::from(entry.result > 0);
-        let short = mnemonic.contains("k_") && mnemonic != "s_bfm_b32";
+        let short = mnemonic.contains("k_") && !mnemonic.starts_with("s_pack_");
         let mut a = self.scalar_from(first, kind)?;
         let mut b = ScalarSource::Constant(0);
         let keeps_destination = short && mnemonic != "s_movk_i32" && first == 1
