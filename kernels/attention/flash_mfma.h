@@ -32,7 +32,7 @@ struct State {
         for (int i = 0; i < KEYS / 2; i += 2) {
             Vector<float, 2> x = {s[i / 16][i % 16], s[i / 16][i % 16 + 1]};
             x = x * scale - base;
-            float low = exp2_approx(x[0]), high = exp2_approx(x[1]);
+            float low = ex2_approx(x[0]), high = ex2_approx(x[1]);
             total += low + high;
             weights[i / 8].word[i / 2 % 4] = cvt_x2<ELEMENT>(low, high);
         }
@@ -47,7 +47,7 @@ struct State {
         for (auto& tile : s) pin(tile);
     }
     DEVICE void grow(float top) {
-        float next = __builtin_fmaxf(largest, top), factor = next == -__builtin_inff() ? 0 : exp2_approx(largest - next);
+        float next = __builtin_fmaxf(largest, top), factor = next == -__builtin_inff() ? 0 : ex2_approx(largest - next);
         largest = next;
         total *= factor;
 #pragma unroll
@@ -59,7 +59,7 @@ struct State {
         int lane = lane_id(), query = first + lane % 32;
         total += __shfl_xor_sync(~0u, total, 32);
         if (query >= n) return;
-        if (lane < 32) lse[query] = (largest + log2_approx(total)) * 0.693147181f;
+        if (lane < 32) lse[query] = (largest + lg2_approx(total)) * 0.693147181f;
         store_row(out, total > 0 ? 1 / total : 0, o + query * (long long)d, d);
     }
 };

@@ -63,7 +63,7 @@ DEVICE void hide_from(Sum16& scores, int end) {
 DEVICE void weigh(Sum16& scores, float scale2) {
     scores *= scale2;
 #pragma unroll
-    for (int i = 0; i < 16; i++) scores[i] = exp2_approx(scores[i]);
+    for (int i = 0; i < 16; i++) scores[i] = ex2_approx(scores[i]);
 }
 
 // Rounds a tile of 32 passing rows to two operands of depth 16.

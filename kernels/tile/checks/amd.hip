@@ -17,10 +17,13 @@ using Pair = Vector<u32, 2>;
 DEVICE int thread_index() { return blockIdx.x * THREADS + threadIdx.x; }
 
 extern "C" __global__ __launch_bounds__(THREADS)
-void check_ex2(const float* x, float* y) { y[thread_index()] = exp2_approx(x[thread_index()]); }
+void check_ex2(const float* x, float* y) { y[thread_index()] = ex2_approx(x[thread_index()]); }
 
 extern "C" __global__ __launch_bounds__(THREADS)
-void check_lg2(const float* x, float* y) { y[thread_index()] = log2_approx(x[thread_index()]); }
+void check_lg2(const float* x, float* y) { y[thread_index()] = lg2_approx(x[thread_index()]); }
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_rcp(const float* x, float* y) { y[thread_index()] = rcp_approx(x[thread_index()]); }
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void check_cvt_x2(const float* x, Half* y) {

@@ -67,6 +67,7 @@ static BREAKAGES: &[Breakage] = &[
     Breakage("rsqrt", Dtype::F32, ["__builtin_amdgcn_rsqf(x)", "__builtin_amdgcn_rsqf(x + 2e-6f)"]),
     Breakage("ex2", Dtype::F32, ["__builtin_amdgcn_exp2f(x)", "__builtin_amdgcn_exp2f(x + 2e-6f)"]),
     Breakage("lg2", Dtype::F32, ["__builtin_amdgcn_logf(x)", "__builtin_amdgcn_logf(x + 2e-6f)"]),
+    Breakage("rcp", Dtype::F32, ["__builtin_amdgcn_rcpf(x)", "__builtin_amdgcn_rcpf(x + 2e-6f)"]),
     Breakage("sum_across", Dtype::F32, ["offset = LANES / 2", "offset = LANES / 4"]),
     Breakage("warp_sum", Dtype::F32, ["sum_across<WARP_THREADS>", "sum_across<32>"]),
     Breakage("any_sync", Dtype::F32, ["ballot_w64(x) != 0", "ballot_w64(x) == ~0ull"]),

@@ -12,6 +12,8 @@ using u64 = unsigned long long;
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
 #define __align__(bytes) __attribute__((aligned(bytes)))
+// A structure passed to a kernel lies in constant memory anyway.
+#define __grid_constant__
 // How many blocks a unit should hold is left to the compiler.
 #define __launch_bounds__(threads, ...) __attribute__((amdgpu_flat_work_group_size(threads, threads)))
 #define DEVICE __device__ inline __attribute__((always_inline))
@@ -60,6 +62,8 @@ DEVICE float ds_bpermute(u32 lane, float x) {
 DEVICE float __shfl_xor_sync(u32, float x, int lanes) { return ds_bpermute(lane_id() ^ lanes, x); }
 
 DEVICE bool __any_sync(u32, bool x) { return __builtin_amdgcn_ballot_w64(x) != 0; }
+
+DEVICE float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
 
 DEVICE u32 __funnelshift_r(u32 low, u32 high, u32 bits) { return __builtin_amdgcn_alignbit(high, low, bits); }
 
@@ -117,8 +121,9 @@ template <> DEVICE u32 cvt_x2<Bf16>(float low, float high) {
 #endif
 
 DEVICE float rsqrt_approx(float x) { return __builtin_amdgcn_rsqf(x); }
-DEVICE float exp2_approx(float x) { return __builtin_amdgcn_exp2f(x); }
-DEVICE float log2_approx(float x) { return __builtin_amdgcn_logf(x); }
+DEVICE float ex2_approx(float x) { return __builtin_amdgcn_exp2f(x); }
+DEVICE float lg2_approx(float x) { return __builtin_amdgcn_logf(x); }
+DEVICE float rcp_approx(float x) { return __builtin_amdgcn_rcpf(x); }
 
 // Global memory.
 
