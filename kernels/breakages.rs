@@ -3,9 +3,9 @@
 
 use crate::interpreted::{compiler, for_each_plan, verdict};
 use crate::testing::Trial;
-use crate::{attention, gemm};
+use crate::{attention, block_sparse_attention, gemm};
 use tilemark_cdna::exec::group::Order;
-use tilemark_core::launch::{Plan, Source, Step};
+use tilemark_core::launch::{Header, Plan, Source, Step};
 use tilemark_core::{Dtype, Family};
 
 /// A kernel's implementation, a problem, and what is edited out of its source.
@@ -56,7 +56,7 @@ static BREAKAGES: &[Breakage] = &[
         "gfx942_flash",
         &attention::Attention,
         FLASH,
-        ["values[stage ^ 1]);\n        __syncthreads();", "values[stage ^ 1]);"],
+        ["tile[stage ^ 1]);\n        __syncthreads();", "tile[stage ^ 1]);"],
     ),
     Breakage(
         "gfx950_flash",
@@ -74,7 +74,7 @@ static BREAKAGES: &[Breakage] = &[
         "gfx950_flash",
         &attention::Attention,
         FLASH,
-        ["s_barrier();\n        u32 here", "u32 here"],
+        ["s_barrier();\n        copy(", "copy("],
     ),
     Breakage(
         "gfx942_flash",
@@ -118,10 +118,35 @@ static BREAKAGES: &[Breakage] = &[
         BACKWARD,
         ["s_waitcnt_lgkmcnt<4 * Fragments::COLUMN_TILES>()", "(void)0"],
     ),
+    Breakage(
+        "mfma_blocks",
+        &block_sparse_attention::BlockSparseAttention,
+        BLOCKS,
+        ["row >= blocks.at[i].row", "row > blocks.at[i].row"],
+    ),
+    Breakage(
+        "mfma_blocks",
+        &block_sparse_attention::BlockSparseAttention,
+        BLOCKS,
+        ["seen.end - key); }", "seen.end - key + 1); }"],
+    ),
+    Breakage(
+        "mfma_blocks",
+        &block_sparse_attention::BlockSparseAttention,
+        BLOCKS,
+        ["first > from || end < to", "end < to"],
+    ),
+    Breakage(
+        "mfma_blocks",
+        &block_sparse_attention::BlockSparseAttention,
+        BLOCKS,
+        ["first < to && end > from", "first < to && end >= to"],
+    ),
 ];
 
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
+const BLOCKS: &str = "b=1,h=1,schedule=image256,mask=block_diagonal";
 const BACKWARD: &str = "b=1,h=2,hk=1,n=200,nk=260,d=128,causal=true";
 
 #[test]
@@ -153,18 +178,21 @@ fn fails(trial: &Trial, plan: &Plan, arch: &str, order: Order) -> bool {
     })
 }
 
-/// The plan with one place of a source changed, in every launch of it; none if it is made of others.
+/// The plan with one place of a source or of its headers changed, in every launch of it; none if it is made of others.
 fn edited(plan: &Plan, [from, to]: [&str; 2]) -> Option<Plan> {
     let mut plan = plan.clone();
     let mut found = false;
     for step in &mut plan.steps {
         let Step::Launch(launch) = step else { continue };
         let Source { path, text, headers } = *launch.source;
-        let places = text.matches(from).count();
+        let texts = headers.iter().map(|header| header.text).chain([text]);
+        let places: usize = texts.map(|text| text.matches(from).count()).sum();
         assert!(places < 2, "{places} places of {path} with {from:?}");
         found |= places == 1;
-        let text = text.replace(from, to).leak();
-        launch.source = Box::leak(Box::new(Source { path, text, headers }));
+        let replaced = |text: &str| text.replace(from, to).leak();
+        let header = |Header { name, text }: &Header| Header { name, text: replaced(text) };
+        let headers = Vec::leak(headers.iter().map(header).collect());
+        launch.source = Box::leak(Box::new(Source { path, text: replaced(text), headers }));
     }
     found.then_some(plan)
 }

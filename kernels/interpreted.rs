@@ -53,7 +53,8 @@ fn for_each_small_plan(mut check: impl FnMut(&Trial, &str, &str, &Plan)) {
         for (shape, dtypes) in shapes(*family, "smoke") {
             for dtype in dtypes {
                 for_each_plan(*family, &shape.to_string(), dtype, |trial, name, arch, plan| {
-                    let most = MOST_WORK[usize::from(!name.starts_with("gfx"))];
+                    let multiplies = name.starts_with("gfx") || name.starts_with("mfma");
+                    let most = MOST_WORK[usize::from(!multiplies)];
                     if family.work(&trial.problem).executed <= most {
                         check(trial, name, arch, plan);
                     }

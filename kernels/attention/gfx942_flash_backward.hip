@@ -88,7 +88,7 @@ extern "C" __global__ __launch_bounds__(THREADS)
 void attention_gfx942_flash_backward_queries(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v, const ELEMENT* o, const ELEMENT* d_o, const float* lse,
                                              float* statistics, ELEMENT* d_q, int heads, int key_heads, int n, int nk, int d, float scale, float scale2) {
     __shared__ Tile tile;
-    Part part(heads, key_heads, n);
+    QueryPart part(heads, key_heads, n);
     long long before = part.head * (long long)n;
     k += part.key_head * (long long)nk * d, v += part.key_head * (long long)nk * d;
     int first = part.first + warp_index() * WAVE_ROWS, query = first + lane_id() % 32;

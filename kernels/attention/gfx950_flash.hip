@@ -9,135 +9,21 @@
 //
 // Launch. block (512), grid (B H ceil(N / 256)); no dynamic shared memory. d is a multiple of 8, at most HEAD_DIM; Nk d is below 2^30.
 // Arguments: Q, K, V, O, LSE, H, Hk, N, Nk, d, scale log2(e) (f32). Macros: those of mfma_rows.h.
-#include "attention/flash_mfma.h"
-
-constexpr int STAGES = 4, STAGE_BYTES = 2 * TILE_BYTES;
-constexpr int ROW = HEAD_DIM * 2, IN_ROW = ROW / 16;      // bytes and vectors of a row in LDS
-constexpr int COPY_BYTES = THREADS * 16, COPIES = TILE_BYTES / COPY_BYTES, COPY_ROWS = COPY_BYTES / ROW;
-
-// By what the vectors of a row are permuted, so that lanes which read together meet all banks: of keys a row a lane, of values four rows.
-DEVICE u32 k_permutation(u32 key) { return HEAD_DIM == 128 ? key % 16 : key / 2 % 8; }
-DEVICE u32 v_permutation(u32 key) { return HEAD_DIM == 128 ? key % 4 * 4 : key / 2 % 2 * 4; }
-
-// This lane's vector in a tile of keys, or of values, on its way to LDS.
-struct Copy {
-    u32 row, column;
-
-    DEVICE Copy(bool values) : row(threadIdx.x / IN_ROW) {
-        column = (threadIdx.x % IN_ROW ^ (values ? v_permutation(row) : k_permutation(row))) * 8;
-    }
-    // Copies the tile from key `first` on; past the matrix come zeros.
-    DEVICE void tile(u32 lds, const ELEMENT* matrix, int first, int nk, int d) const {
-        BufferResource buffer = rows_from(matrix, first, nk, d);
-        u32 offset = (row * d + column) * sizeof(ELEMENT);
-#pragma unroll
-        for (int i = 0; i < COPIES; i++)
-            buffer_load_dwordx4_lds(lds + i * COPY_BYTES + warp_index() * WARP_THREADS * 16, buffer, int(column) < d ? offset : OUTSIDE,
-                                    i * COPY_ROWS * d * sizeof(ELEMENT));
-    }
-};
-
-// A tile of 32 keys: vectors 2 i + l / 32 of the row of lane l.
-struct KeyFragments {
-    static constexpr int READS = STEPS;
-    Vector<u32, 4> part[STEPS];
-
-    DEVICE void read(u32 at, int tile) {
-#pragma unroll
-        for (int i = 0; i < STEPS; i++) part[i] = ds_read_b128(at ^ i * 32, tile * 32 * ROW);
-    }
-    DEVICE void pin_all() {
-#pragma unroll
-        for (auto& vector : part) pin(vector);
-    }
-    // Where this lane's first vector stands.
-    DEVICE static u32 place() {
-        u32 key = lane_id() % 32;
-        return key * ROW + (lane_id() / 32 ^ k_permutation(key)) * 16;
-    }
-    DEVICE void multiply_into(Sum16& scores, const Vector16 (&queries)[STEPS]) const {
-#pragma unroll
-        for (int i = 0; i < STEPS; i++) multiply<ELEMENT>(scores, __builtin_bit_cast(Vector16, part[i]), queries[i]);
-    }
-};
-
-// Values of 32 columns, turned: of every sixteen keys the eight that the lane multiplies, four and four.
-struct ValueFragments {
-    static constexpr int READS = 2 * KEY_STEPS;
-    Vector<u32, 2> part[KEY_STEPS][2];
-
-    DEVICE void read(u32 at, int tile) {
-#pragma unroll
-        for (int i = 0; i < 2 * KEY_STEPS; i++) part[i / 2][i % 2] = ds_read_b64_tr_b16(at ^ tile * 64, i * 8 * ROW);
-    }
-    DEVICE void pin_all() {
-#pragma unroll
-        for (auto& pair : part) pin(pair[0]), pin(pair[1]);
-    }
-    DEVICE static u32 place() {
-        u32 lane = lane_id(), key = lane / 32 * 4 + lane % 16 / 4;
-        return key * ROW + ((lane / 16 % 2 * 2 + lane % 4 / 2) ^ v_permutation(key)) * 16 + lane % 2 * 8;
-    }
-    DEVICE void multiply_into(Sum16& out, const Vector16 (&weights)[KEY_STEPS]) const {
-#pragma unroll
-        for (int i = 0; i < KEY_STEPS; i++) {
-            Vector<u32, 2> low = part[i][0], high = part[i][1];
-            multiply<ELEMENT>(out, {low[0], low[1], high[0], high[1]}, weights[i]);
-        }
-    }
-};
-
-// sums[i] += tile i, from the address `at`, times `other`, reading each tile while the one before is multiplied; `first` has been read.
-template <class Fragments, int TILES, int N>
-DEVICE void multiply_tiles(Sum16 (&sums)[TILES], Fragments& first, u32 at, const Vector16 (&other)[N]) {
-    Fragments ring[2] = {first};
-#pragma unroll
-    for (int i = 0; i < TILES; i++) {
-        bool more = i + 1 < TILES;
-        if (more) ring[(i + 1) % 2].read(at, i + 1);
-        if (more) s_waitcnt_lgkmcnt<Fragments::READS>();
-        else s_waitcnt_lgkmcnt<0>();
-        ring[i % 2].pin_all();
-        ring[i % 2].multiply_into(sums[i], other);
-        sched_barrier();
-    }
-}
+#include "attention/gfx950_stream.h"
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void attention_gfx950_flash(const ELEMENT* q, const ELEMENT* k, const ELEMENT* v, ELEMENT* o, float* lse, int heads, int key_heads, int n, int nk,
                             int d, float scale) {
-    __shared__ Vector16 lds[STAGES * STAGE_BYTES / 16];
-    Part part(heads, key_heads, n);
+    __shared__ Lds lds;
+    QueryPart part(heads, key_heads, n);
     q += part.head * (long long)n * d, o += part.head * (long long)n * d, lse += part.head * (long long)n;
     k += part.key_head * (long long)nk * d, v += part.key_head * (long long)nk * d;
     int first = part.first + warp_index() * WAVE_ROWS;
-    int seen = visible(first + lane_id() % 32, n, nk), all_see = visible(first, n, nk), some_see = visible(first + WAVE_ROWS - 1, n, nk);
-    int end = visible(min_int(part.first + BLOCK_ROWS, n) - 1, n, nk);
+    FirstKeys keys{k, v, nk, d, visible(min_int(part.first + BLOCK_ROWS, n) - 1, n, nk), visible(first + lane_id() % 32, n, nk),
+                   visible(first, n, nk), visible(first + WAVE_ROWS - 1, n, nk)};
     Rows queries;
     queries.load(q, first, n, d);
-    Copy k_copy(false), v_copy(true);
-    u32 base = lds_address(lds), k_place = KeyFragments::place(), v_place = TILE_BYTES + ValueFragments::place();
-    for (int i = 0; i < STAGES - 1; i++) {
-        k_copy.tile(base + i * STAGE_BYTES, k, i * KEYS, nk, d);
-        v_copy.tile(base + i * STAGE_BYTES + TILE_BYTES, v, i * KEYS, nk, d);
-    }
     State state;
-    for (int key = 0, stage = 0; key < end; key += KEYS, stage = (stage + 1) % STAGES) {
-        s_waitcnt_vmcnt<(STAGES - 2) * 2 * COPIES>();
-        s_barrier();
-        u32 here = base + stage * STAGE_BYTES, ahead = base + (stage + STAGES - 1) % STAGES * STAGE_BYTES;
-        k_copy.tile(ahead, k, key + (STAGES - 1) * KEYS, nk, d);
-        v_copy.tile(ahead + TILE_BYTES, v, key + (STAGES - 1) * KEYS, nk, d);
-        if (key >= some_see) continue;
-        KeyFragments keys;
-        ValueFragments values;
-        Sum16 scores[KEY_TILES] = {};
-        Vector16 weights[KEY_STEPS];
-        keys.read(here + k_place, 0);
-        multiply_tiles(scores, keys, here + k_place, queries.step);
-        values.read(here + v_place, 0);
-        state.weigh(scores, weights, scale, key, seen, key + KEYS > all_see);
-        multiply_tiles(state.out, values, here + v_place, weights);
-    }
+    attend(state, lds, queries, keys, d, scale);
     state.store(o, lse, first, n, d);
 }

@@ -19,13 +19,25 @@ static GFX950: Source = Source {
     headers: FLASH_HEADERS,
 };
 static FLASH_HEADERS: &[Header] = &[
-    Header { name: "attention/flash_mfma.h", text: include_str!("flash_mfma.h") },
+    GFX942_STREAM,
+    GFX950_STREAM,
+    FLASH_MFMA,
     MFMA_ROWS,
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,
     tile::HIP,
 ];
+
+/// What attention over any keys includes: the stream that the architecture has, or either one.
+pub const MFMA_STREAM: Header =
+    Header { name: "attention/mfma_stream.h", text: include_str!("mfma_stream.h") };
+pub const GFX942_STREAM: Header =
+    Header { name: "attention/gfx942_stream.h", text: include_str!("gfx942_stream.h") };
+pub const GFX950_STREAM: Header =
+    Header { name: "attention/gfx950_stream.h", text: include_str!("gfx950_stream.h") };
+pub const FLASH_MFMA: Header =
+    Header { name: "attention/flash_mfma.h", text: include_str!("flash_mfma.h") };
 
 /// What the passes share.
 pub const MFMA_ROWS: Header =

@@ -23,10 +23,10 @@ constexpr int DIM_TILES = HEAD_DIM / 32, STEPS = HEAD_DIM / 16;   // of a row: t
 constexpr int CHIPLETS = 8;
 
 // The queries of a block. Those of a head go to one die, whose L2 then holds its keys; those that see most come first.
-struct Part {
+struct QueryPart {
     int head, key_head, first;                             // first query
 
-    DEVICE Part(int heads, int key_heads, int n) {
+    DEVICE QueryPart(int heads, int key_heads, int n) {
         int tiles = ceil_div(n, BLOCK_ROWS), index = tile_by_chiplet(blockIdx.x, gridDim.x, CHIPLETS, tiles);
         head = index / tiles;
         key_head = head / heads * key_heads + head % heads / (heads / key_heads);
@@ -59,13 +59,14 @@ template <class T> DEVICE void multiply(Sum16& d, Vector16 a, Vector16 b) {
 struct Rows {
     Vector16 step[STEPS];
 
-    DEVICE void load(const ELEMENT* matrix, int first, int rows, int d) {
-        BufferResource buffer = rows_from(matrix, first, rows, d);
-        u32 lane = lane_id();
+    DEVICE void load(const ELEMENT* matrix, int first, int rows, int d) { load_row(rows_from(matrix, first, rows, d), lane_id() % 32 * d, d); }
+
+    // The lane's row begins at this element.
+    DEVICE void load_row(BufferResource buffer, u32 at, int d) {
 #pragma unroll
         for (int i = 0; i < STEPS; i++) {
-            u32 column = (2 * i + lane / 32) * 8;
-            step[i] = buffer_load_dwordx4(buffer, int(column) < d ? (lane % 32 * d + column) * sizeof(ELEMENT) : OUTSIDE);
+            u32 column = (2 * i + lane_id() / 32) * 8;
+            step[i] = buffer_load_dwordx4(buffer, int(column) < d ? (at + column) * sizeof(ELEMENT) : OUTSIDE);
         }
     }
 };

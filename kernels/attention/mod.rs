@@ -23,6 +23,9 @@ pub use backward::AttentionBackward;
 
 pub(crate) use backward::flash_on_host as flash_backward_on_host;
 pub(crate) use cpu_flash::flash as flash_on_host;
+pub(crate) use hip::{
+    BLOCK_ROWS, FLASH_MFMA, GFX942_STREAM, GFX950_STREAM, MFMA_ROWS, MFMA_STREAM,
+};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host::{self, Elements};

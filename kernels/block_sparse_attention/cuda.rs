@@ -2,6 +2,7 @@
 //!
 //! The contract stands at the source's head; this file states it once more as data.
 
+use super::hip::BLOCK_LIST;
 use super::range_list::RangeList;
 use super::schedule::{Block, blocks, sights, tokens};
 use super::work_list::{Grain, argument, fits, work_list};
@@ -19,6 +20,7 @@ static BLOCKS: Source = Source {
             name: "block_sparse_attention/sm90_blocks.h",
             text: include_str!("sm90_blocks.h"),
         },
+        BLOCK_LIST,
         HEADS,
         CONSUMER,
         FEEDER,

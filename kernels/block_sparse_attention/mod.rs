@@ -12,6 +12,7 @@
 mod backward;
 mod cpu;
 mod cuda;
+mod hip;
 mod lists;
 mod range_list;
 mod reference;
@@ -65,7 +66,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 3] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -86,6 +87,13 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::flash),
+    },
+    Implementation {
+        name: "mfma_blocks",
+        idea: "flash attention on AMD's matrix cores over the same list, scores transposed so that a lane keeps its query",
+        standing: Standing::Candidate,
+        supports: hip::matrix_cores,
+        code: Code::Steps(hip::flash),
     },
 ];
 

@@ -1,20 +1,8 @@
 // A list of work made of blocks of queries that see one range of keys each: what its tiles are, and which keys a query sees.
 // Knows no product and no pipeline.
 #pragma once
+#include "block_sparse_attention/block_list.h"
 #include "block_sparse_attention/sm90_feeder.h"
-
-// Queries [row, row + rows) and keys [key, key + keys).
-struct Block { u16 row, rows, key, keys; };
-
-// Blocks in the order of their queries, of which they hold all: each query sees the keys of its own.
-struct Blocks {
-    static constexpr int MOST = 15;
-    Block at[MOST];
-    u32 count, packed;                                   // of the work list only: bit i says that segment i is more than one block
-};
-
-// The work list is of the same form: a segment's queries are cut into tiles, each of which meets all keys of the segment. Most keys first.
-using Segments = Blocks;
 
 // The keys that a thread's two rows see, counted from the tile's first key.
 struct Seen { int first[2], end[2]; };

@@ -1,6 +1,6 @@
 //! Properties of block-sparse attention that hold for every implementation, and of its truth.
 
-use super::{BlockSparseAttention, cuda};
+use super::{BlockSparseAttention, cuda, hip};
 use crate::attention::Attention;
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
@@ -249,4 +249,36 @@ fn a_launch_has_no_more_blocks_than_tiles() {
     // Two tiles each of the last scale's 256 queries and of the first eight scales' 255, one of 169.
     assert_eq!(launch("b=1,h=1,schedule=image256"), (5, 5));
     assert_eq!(launch("b=4,h=30,schedule=image256"), (132, 600));
+}
+
+#[test]
+fn amds_matrix_cores_take_heads_of_whole_vectors_in_16_bits() {
+    let refusal = |d: usize, dtype| {
+        let shape = format!("b=1,h=1,schedule=to4,d={d}");
+        let problem = problem(&BlockSparseAttention, &shape, dtype);
+        hip::matrix_cores(&problem, &device(Vendor::Amd, "gfx950")).err()
+    };
+    for d in [8, 64, 72, 128] {
+        assert_eq!(refusal(d, Dtype::Bf16), None, "{d}");
+    }
+    for d in [1, 65, 136] {
+        let why = refusal(d, Dtype::F16).expect("a refusal");
+        assert!(why.ends_with(&format!("not {d}")), "{why}");
+    }
+    assert_eq!(refusal(64, Dtype::F32), Some("multiplies bf16 and f16, not f32".to_owned()));
+}
+
+#[test]
+fn a_launch_on_amd_has_a_block_for_each_tile() {
+    let grid = |shape: &str| {
+        let problem = problem(&BlockSparseAttention, shape, Dtype::Bf16);
+        let plan = hip::flash(&problem, &device(Vendor::Amd, "gfx942"));
+        let [Step::Launch(Launch { grid, .. })] = plan.steps.as_slice() else {
+            panic!("one launch, not {plan:?}");
+        };
+        *grid
+    };
+    assert_eq!(grid("b=2,h=3,schedule=to6"), [6, 1, 1]);
+    // A tile each of the last scale's 256 queries, the one before's 169, and the others' 255.
+    assert_eq!(grid("b=1,h=2,schedule=image256"), [6, 1, 1]);
 }

@@ -90,7 +90,7 @@ pub fn fits(blocks: &[Block]) -> Result<(), String> {
     Ok(())
 }
 
-/// Blocks as device code reads them: `Blocks` of `sm90_blocks.h`.
+/// Blocks as device code reads them: `Blocks` of `block_list.h`.
 pub fn argument<'a>(blocks: impl Iterator<Item = (&'a Block, bool)>) -> Argument {
     let mut words = Vec::new();
     let (mut count, mut packed_ones) = (0, 0);
