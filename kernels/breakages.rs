@@ -3,7 +3,7 @@
 
 use crate::interpreted::{compiler, for_each_plan, verdict};
 use crate::testing::Trial;
-use crate::{attention, block_sparse_attention, gemm};
+use crate::{attention, block_sparse_attention, gemm, shared_prefix_attention};
 use tilemark_cdna::exec::group::Order;
 use tilemark_core::launch::{Header, Plan, Source, Step};
 use tilemark_core::{Dtype, Family};
@@ -142,11 +142,42 @@ static BREAKAGES: &[Breakage] = &[
         BLOCKS,
         ["first < to && end > from", "first < to && end >= to"],
     ),
+    Breakage(
+        "mfma_hydragen",
+        &shared_prefix_attention::SharedPrefixAttention,
+        PREFIX,
+        ["left(key) < KEYS", "left(key) < 0"],
+    ),
+    Breakage(
+        "mfma_hydragen",
+        &shared_prefix_attention::SharedPrefixAttention,
+        PREFIX,
+        ["(tile.head * runs + tile.run)", "(tile.head * runs)"],
+    ),
+    Breakage(
+        "mfma_flat",
+        &shared_prefix_attention::SharedPrefixAttention,
+        PREFIX,
+        ["RangeKeys{rows}", "RangeKeys{rows + 1}"],
+    ),
+    Breakage(
+        "mfma_flat",
+        &shared_prefix_attention::SharedPrefixAttention,
+        PREFIX,
+        ["i / 4 * 8 + lane / 32 * 4", "i / 4 * 8 + lane / 32 * 3"],
+    ),
+    Breakage(
+        "mfma_flat",
+        &shared_prefix_attention::SharedPrefixAttention,
+        PREFIX,
+        ["fmaxf(max, sums[i].max)", "max"],
+    ),
 ];
 
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
 const BLOCKS: &str = "b=1,h=1,schedule=image256,mask=block_diagonal";
+const PREFIX: &str = "b=6,h=8,hk=2,p=275,u=45,d=64,groups=3,m=35,ragged=true";
 const BACKWARD: &str = "b=1,h=2,hk=1,n=200,nk=260,d=128,causal=true";
 
 #[test]

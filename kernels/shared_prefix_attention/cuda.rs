@@ -3,13 +3,13 @@
 //! The contracts stand at the sources' heads; this file states them once more as data. Both ways make
 //! parts of the softmax first and merge them in a second launch.
 
+use super::parts::{MOST_PARTS, PARTS, best_parts, merge, parts_of, scale_of_powers};
 use super::{LEVEL_K, LEVEL_V, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
 use crate::block_sparse_attention::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
 use crate::tile::{
     self, SM90_SHARED_BYTES, count, element, needs_31_bits, needs_sm_90a, swizzled_map,
 };
-use std::f64::consts::LOG2_E;
-use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source, Step};
+use tilemark_core::launch::{Constant, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 static HYDRAGEN: Source = Source {
@@ -31,18 +31,11 @@ static HYDRAGEN: Source = Source {
         tile::CUDA_WGMMA,
     ],
 };
-static MERGE: Source = Source {
-    path: "shared_prefix_attention/merge.cu",
-    text: include_str!("merge.cu"),
-    headers: &[PARTS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
-};
 static DECODE: Source = Source {
     path: "shared_prefix_attention/sm90_decode.cu",
     text: include_str!("sm90_decode.cu"),
     headers: &[SOFTMAX, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
 };
-const PARTS: Header =
-    Header { name: "shared_prefix_attention/parts.h", text: include_str!("parts.h") };
 
 /// Of `sm90_hydragen.cu`: keys of a stage of shared ones, warpgroups with 64 rows of a tile each, own
 /// keys that are worked on together, and how many panels of such fit a ring.
@@ -50,9 +43,6 @@ const STAGE_KEYS: usize = 128;
 const CONSUMERS: usize = 2;
 const OWN_KEYS: usize = 64;
 const OWN_PANELS: usize = 7;
-
-/// Into how many parts shared keys are cut at most.
-const MOST_PARTS: usize = 32;
 
 /// Keys of a stage of `sm90_decode.cu`, its threads, and blocks that share a multiprocessor.
 const DECODE_KEYS: usize = 64;
@@ -181,41 +171,6 @@ fn shared_bytes(sizes: Sizes, stages: usize) -> u32 {
     bytes as u32
 }
 
-/// O and LSE of so many parts.
-fn merge(problem: &Problem, parts: usize) -> Launch {
-    let sizes = Sizes::of(problem);
-    let [part_o, part_sums] = parts_of(sizes);
-    let tensors = [part_o, part_sums, sizes.output(), sizes.output() + 1];
-    let mut arguments = tensors.map(tile::tensor).to_vec();
-    arguments.extend([sizes.b * sizes.h, parts].map(|size| count(size as u64)));
-    Launch {
-        source: &MERGE,
-        entry: "attention_merge",
-        constants: vec![
-            ("ELEMENT", element(problem.dtype).into()),
-            ("D", Constant::Integer(sizes.d as i64)),
-        ],
-        grid: [(sizes.b * sizes.h * sizes.d).div_ceil(1024) as u32, 1, 1],
-        block: [256, 1, 1],
-        cluster: [1, 1, 1],
-        dynamic_shared_bytes: 0,
-        arguments,
-    }
-}
-
-/// Into how many parts so many stages of shared keys are cut: as many as make the busiest
-/// multiprocessor's tiles the shortest, each of which costs about two stages more for its first
-/// scores, its output and the merge of that.
-fn best_parts(tiles: usize, stages: usize, units: usize) -> usize {
-    let cost = |parts: &usize| (tiles * parts).div_ceil(units) * (stages.div_ceil(*parts) + 2);
-    (1..=MOST_PARTS.min(stages)).min_by_key(cost).unwrap_or(1)
-}
-
-/// The plan's own memory: parts of O, and what their rows sum to.
-fn parts_of(sizes: Sizes) -> [usize; 2] {
-    [sizes.output() + 2, sizes.output() + 3]
-}
-
 /// Whose keys `sm90_decode.cu` reads.
 #[derive(Clone, Copy)]
 enum Reads {
@@ -263,26 +218,5 @@ fn decode(problem: &Problem, reads: Reads, parts: usize) -> Launch {
         cluster: [1, 1, 1],
         dynamic_shared_bytes: (2 * stages * DECODE_KEYS * sizes.d * 2) as u32,
         arguments,
-    }
-}
-
-/// The factor on q·kᵀ for exponentials to the base 2.
-fn scale_of_powers(sizes: Sizes) -> Argument {
-    Argument::F32((sizes.scale() * LOG2_E) as f32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_fill_the_device_and_no_more() {
-        // Tiles of rows and heads, stages of the prefix.
-        assert_eq!(best_parts(64, 128, 132), 2);
-        assert_eq!(best_parts(64, 16, 132), 2);
-        assert_eq!(best_parts(32, 8, 132), 4);
-        assert_eq!(best_parts(1, 1, 132), 1);
-        assert_eq!(best_parts(1024, 16, 132), 1);
-        assert_eq!(best_parts(4, 128, 132), 32);
     }
 }

@@ -7,7 +7,7 @@
 // Work: 4 D + 8 bytes a row and part, from L2 where it holds them.
 //
 // Launch. block (256), grid (ceil(rows D / 1024)); no dynamic shared memory.
-// Arguments: O and sums of part 0; O; LSE; rows; S, at least 1.
+// Arguments: O and sums of part 0, which sees a key of each row; O; LSE; rows; S, at least 1.
 // Macros (default): ELEMENT (Bf16; Fp16), D (128; a multiple of 4).
 #include "shared_prefix_attention/parts.h"
 
@@ -52,7 +52,7 @@ void attention_merge(const float* part_o, const PartSum* part_sums, ELEMENT* o, 
             float weight = ex2_approx(sums[i].max - max);
             total += weight * sums[i].sum;
 #pragma unroll
-            for (int column = 0; column < COLUMNS; column++) sum[column] += weight * __uint_as_float(values[i].word[column]);
+            for (int column = 0; column < COLUMNS; column++) sum[column] += weight * __builtin_bit_cast(float, values[i].word[column]);
         }
         most = max;
     }

@@ -14,6 +14,8 @@
 
 mod cpu;
 mod cuda;
+mod hip;
+mod parts;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -66,7 +68,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 4] = [
+static IMPLEMENTATIONS: [Implementation; 6] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -94,6 +96,20 @@ static IMPLEMENTATIONS: [Implementation; 4] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::hydragen),
+    },
+    Implementation {
+        name: "mfma_flat",
+        idea: "decoding of each sequence over all of its keys by waves of their own, in parts that are merged by LSE",
+        standing: Standing::Rung,
+        supports: hip::matrix_cores,
+        code: Code::Steps(hip::flat),
+    },
+    Implementation {
+        name: "mfma_hydragen",
+        idea: "shared keys by one dense attention of all queries that share them, own keys by waves that decode",
+        standing: Standing::Candidate,
+        supports: hip::matrix_cores,
+        code: Code::Steps(hip::hydragen),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Properties of attention over a shared prefix that hold for every implementation, and of its truth.
 
-use super::{SharedPrefixAttention, cuda};
+use super::{SharedPrefixAttention, cuda, hip};
 use crate::attention::Attention;
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
@@ -194,4 +194,37 @@ fn flat_is_two_launches_with_room_for_all_parts() {
     assert!(plan.steps.iter().all(|step| matches!(step, Step::Launch(_))));
     let rows = 8 * 256 * 32;
     assert_eq!(plan.scratch, [Bytes(rows * 128 * 2), Bytes(rows * 4)]);
+}
+
+#[test]
+fn amds_matrix_cores_take_groups_that_a_product_has_columns_for() {
+    let refusal = |shape: &str| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        hip::matrix_cores(&problem, &device(Vendor::Amd, "gfx942")).err()
+    };
+    assert_eq!(refusal("b=3,h=32,hk=1,p=9,u=9"), None);
+    assert_eq!(refusal("b=3,h=6,hk=2,p=9,u=9,d=72"), None);
+    assert!(refusal("b=3,h=33,hk=1,p=9,u=9").is_some_and(|why| why.ends_with("not 33")));
+    assert!(refusal("b=3,h=1,p=9,u=9,d=36").is_some_and(|why| why.ends_with("not 36")));
+    assert!(refusal("b=3,h=1,p=9000000,u=9").is_some_and(|why| why.contains("offsets")));
+}
+
+#[test]
+fn parts_on_amd_follow_each_other_and_are_merged_last() {
+    let device = device(Vendor::Amd, "gfx950");
+    let check = |shape: &str, of_launches: &[u64]| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let plans = [hip::flat, hip::hydragen].map(|plan| plan(&problem, &device));
+        for (plan, parts) in plans.iter().zip(of_launches) {
+            let rows = parts * problem.shape.integer("b") * problem.shape.integer("h");
+            let d = problem.shape.integer("d");
+            assert_eq!(plan.scratch, [Bytes(rows * d * 4), Bytes(rows * 8)], "{shape}");
+            let Some(Step::Launch(merge)) = plan.steps.last() else { panic!("{shape}") };
+            assert_eq!(merge.arguments[5], Argument::I32(*parts as i32), "{shape}");
+        }
+    };
+    // Two parts of the prefix and one of own keys; as many tiles of 64 keys as parts.
+    check("b=3,h=4,hk=2,p=300,u=13", &[3, 6]);
+    // A level more, whose tiles of 128 keys follow the prefix's.
+    check("b=4,h=4,hk=2,p=300,u=13,d=64,groups=2,m=35", &[4, 5]);
 }
