@@ -86,7 +86,7 @@ static BREAKAGES: &[Breakage] = &[
         "gfx942_flash",
         &attention::AttentionBackward,
         BACKWARD,
-        ["__syncthreads();\n        next.store(tile, WANT_K", "next.store(tile, WANT_K"],
+        ["__syncthreads();\n        next.store(lds.tile, WANT_K", "next.store(lds.tile, WANT_K"],
     ),
     Breakage(
         "gfx942_flash",
@@ -110,7 +110,7 @@ static BREAKAGES: &[Breakage] = &[
         "gfx950_flash",
         &attention::AttentionBackward,
         BACKWARD,
-        ["s_barrier();\n        tiles.tile", "tiles.tile"],
+        ["s_barrier();\n        copy_queries", "copy_queries"],
     ),
     Breakage(
         "gfx950_flash",
@@ -141,6 +141,30 @@ static BREAKAGES: &[Breakage] = &[
         &block_sparse_attention::BlockSparseAttention,
         BLOCKS,
         ["first < to && end > from", "first < to && end >= to"],
+    ),
+    Breakage(
+        "mfma_blocks_backward",
+        &block_sparse_attention::BlockSparseAttentionBackward,
+        BLOCKS,
+        ["range.first - row, range.end - row", "range.first - row, range.end - row + 1"],
+    ),
+    Breakage(
+        "mfma_blocks_backward",
+        &block_sparse_attention::BlockSparseAttentionBackward,
+        BLOCKS,
+        ["first > from || end < to", "end < to"],
+    ),
+    Breakage(
+        "mfma_blocks_backward",
+        &block_sparse_attention::BlockSparseAttentionBackward,
+        BLOCKS,
+        ["first < to && end > from", "first < to && end >= to"],
+    ),
+    Breakage(
+        "mfma_blocks_backward",
+        &block_sparse_attention::BlockSparseAttentionBackward,
+        BLOCKS,
+        ["statistics + passing", "statistics"],
     ),
     Breakage(
         "mfma_hydragen",

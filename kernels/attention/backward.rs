@@ -25,6 +25,7 @@ mod reference;
 mod tests;
 
 pub(crate) use cpu_flash::flash as flash_on_host;
+pub(crate) use hip::{FLASH_MFMA_BACKWARD, GFX942_BACKWARD, GFX950_BACKWARD, MFMA_BACKWARD};
 
 use super::{AXES, causal_pairs, check_heads};
 use crate::exactness::{cancellation, deviation, unit_roundoff};

@@ -30,6 +30,16 @@ struct KeyPart {
     }
 };
 
+// The queries that pass a block of keys: those of a head follow those of the one before, their statistics likewise, by two numbers each.
+struct PassingQueries {
+    const ELEMENT *q, *d_o;                                // the first to pass, of head 0
+    const float* statistics;
+    int n, head_rows, pitch, readable, d;                  // to pass; from head to head; between the two numbers; statistics from the first on
+
+    DEVICE long long elements() const { return (long long)head_rows * d; }
+    DEVICE const float* of_head(int head) const { return statistics + head * 2LL * pitch; }
+};
+
 // The tiles of queries that a block of keys meets: of each head that reads them, from the first that sees any.
 struct Walk {
     int head, end, begin, query;
@@ -38,6 +48,21 @@ struct Walk {
     DEVICE void advance(int n) {
         query += TILE_ROWS;
         if (query >= n) query = begin, head++;
+    }
+};
+
+// A wave's keys, rows from `first` on of those of a head, of which there are `end`, and where their gradients go.
+struct OwnKeys {
+    const ELEMENT *k, *v;
+    ELEMENT *d_k, *d_v;
+    int first, end, d;
+
+    DEVICE int key() const { return first + lane_id() % 32; }
+    DEVICE void store_k(const Sum16 (&sums)[DIM_TILES], float scale) const {
+        if (key() < end) store_row(sums, scale, d_k + key() * (long long)d, d);
+    }
+    DEVICE void store_v(const Sum16 (&sums)[DIM_TILES]) const {
+        if (key() < end) store_row(sums, 1, d_v + key() * (long long)d, d);
     }
 };
 
@@ -58,6 +83,37 @@ DEVICE void hide_from(Sum16& scores, int end) {
         if (i / 4 * 8 + i % 4 >= end) scores[i] = -INFINITE;
     pin(scores);
 }
+
+// Those before `first` and those from `end` on, which is no less.
+DEVICE void hide_outside(Sum16& scores, int first, int end) {
+    u32 rows = end - first;
+    first -= lane_id() / 32 * 4;
+#pragma unroll
+    for (int i = 0; i < 16; i++)
+        if (u32(i / 4 * 8 + i % 4 - first) >= rows) scores[i] = -INFINITE;
+    pin(scores);
+}
+
+// Which passing rows the wave's own ones see, counted from the first, has: unseen(row), whether nobody sees the tile of TILE_ROWS from there
+// on, and hide(scores, row, i), by which scores of tile i of 32 in it become -infinity where the lane's row does not see them.
+// Queries see the first keys:
+struct SeenKeys {
+    int seen, all_see, some_see;
+
+    DEVICE bool unseen(int key) const { return key >= some_see; }
+    DEVICE void hide(Sum16& scores, int key, int i) const {
+        if (key + TILE_ROWS > all_see) hide_from(scores, seen - key - i * 32);
+    }
+};
+// Keys are seen by the last queries:
+struct SeeingQueries {
+    int seen_from, all_seen_from, some_seen_from;
+
+    DEVICE bool unseen(int query) const { return query + TILE_ROWS <= some_seen_from; }
+    DEVICE void hide(Sum16& scores, int query, int i) const {
+        if (query < all_seen_from) hide_before(scores, seen_from - query - i * 32);
+    }
+};
 
 // S - LSE / scale to P; `scale2` is scale log2(e).
 DEVICE void weigh(Sum16& scores, float scale2) {
@@ -96,8 +152,8 @@ struct OwnQueries {
         s_start = (query < n ? lse[query] : INFINITE) * (-1 / scale);
     }
     // Both halves of the wave hold both numbers: the lower stores the one, the upper the other.
-    DEVICE void leave(float* statistics, int first, int n) const {
+    DEVICE void leave(float* statistics, int pitch, int query, int end) const {
         int upper = lane_id() / 32;
-        statistics[upper * padded(n) + first + lane_id() % 32] = upper ? d_p_start : s_start;
+        if (query < end) statistics[upper * pitch + query] = upper ? d_p_start : s_start;
     }
 };

@@ -22,6 +22,7 @@ mod tests;
 pub use backward::AttentionBackward;
 
 pub(crate) use backward::flash_on_host as flash_backward_on_host;
+pub(crate) use backward::{FLASH_MFMA_BACKWARD, GFX942_BACKWARD, GFX950_BACKWARD, MFMA_BACKWARD};
 pub(crate) use cpu_flash::flash as flash_on_host;
 pub(crate) use hip::{
     BLOCK_ROWS, FLASH_MFMA, GFX942_STREAM, GFX950_STREAM, MFMA_ROWS, MFMA_STREAM,

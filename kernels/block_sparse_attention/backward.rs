@@ -9,6 +9,7 @@
 
 mod cpu;
 mod cuda;
+mod hip;
 mod key_work;
 mod list_work;
 mod lists;
@@ -38,7 +39,7 @@ static ABOUT: About = About {
     cpu_rivals: "no crate offers attention that skips blocks",
 };
 
-static IMPLEMENTATIONS: [Implementation; 3] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, a query at a time",
@@ -59,6 +60,13 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
         standing: Standing::Candidate,
         supports: cuda::hopper,
         code: Code::Steps(cuda::flash),
+    },
+    Implementation {
+        name: "mfma_blocks_backward",
+        idea: "AMD's matrix cores, a kernel over a list of queries and one over a list of keys, sums in registers",
+        standing: Standing::Candidate,
+        supports: hip::matrix_cores,
+        code: Code::Steps(hip::flash),
     },
 ];
 

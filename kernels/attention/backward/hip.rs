@@ -27,16 +27,27 @@ static GFX950: Kernels = Kernels {
     entries: ["attention_gfx950_flash_backward_queries", "attention_gfx950_flash_backward_keys"],
 };
 static HEADERS: &[Header] = &[
-    Header {
-        name: "attention/flash_mfma_backward.h",
-        text: include_str!("../flash_mfma_backward.h"),
-    },
+    GFX942_BACKWARD,
+    GFX950_BACKWARD,
+    FLASH_MFMA_BACKWARD,
     MFMA_ROWS,
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,
     tile::HIP,
 ];
+
+/// What a backward pass over any rows includes: the stream that the architecture has, or either one.
+pub const MFMA_BACKWARD: Header =
+    Header { name: "attention/mfma_backward.h", text: include_str!("../mfma_backward.h") };
+pub const GFX942_BACKWARD: Header =
+    Header { name: "attention/gfx942_backward.h", text: include_str!("../gfx942_backward.h") };
+pub const GFX950_BACKWARD: Header =
+    Header { name: "attention/gfx950_backward.h", text: include_str!("../gfx950_backward.h") };
+pub const FLASH_MFMA_BACKWARD: Header = Header {
+    name: "attention/flash_mfma_backward.h",
+    text: include_str!("../flash_mfma_backward.h"),
+};
 
 /// Place of the numbers that the first kernel leaves to the second, after the family's tensors.
 const STATISTICS: usize = DV + 1;
