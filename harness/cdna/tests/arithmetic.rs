@@ -98,6 +98,7 @@ proptest! {
             ("v_fma_f64 v[10:11], v[64:65], -v[66:67], v[68:69]", (0..64).map(|l| d(at(l)[0]).mul_add(-d(at(l)[1]), d(at(l)[2])).to_bits()).collect()),
             ("v_lshl_add_u64 v[10:11], v[64:65], 3, v[68:69]", (0..64).map(|l| (at(l)[0] << 3).wrapping_add(at(l)[2])).collect()),
             ("v_mad_u64_u32 v[10:11], s[8:9], v64, v66, v[68:69]", (0..64).map(|l| (at(l)[0] & 0xffff_ffff).wrapping_mul(at(l)[1] & 0xffff_ffff).wrapping_add(at(l)[2])).collect()),
+            ("v_pk_mov_b32 v[10:11], v[64:65], v[66:67] op_sel:[1,0]", (0..64).map(|l| at(l)[0] >> 32 | at(l)[1] << 32).collect()),
             ("v_ashrrev_i64 v[10:11], v64, v[66:67]", (0..64).map(|l| (at(l)[1] as i64 >> (at(l)[0] & 63)) as u64).collect()),
         ];
         for (body, want) in cases {

@@ -259,6 +259,15 @@ fn missing_wait_states() {
         "a matrix result needs 7 wait states after line 13, found 6",
         &format!("{zero}\n{product}\ns_nop 6\nv_add_f32_e32 v6, v2, v2"),
     );
+    // What a product between the two has made anew does not wait for the first.
+    let zeros: String = (2..8).map(|i| format!("v_mov_b32_e32 v{i}, 0\n")).collect();
+    let [first, part] =
+        [2, 4].map(|d| format!("v_mfma_f32_16x16x16_f16 v[{d}:{}], v[0:1], v[0:1]", d + 3));
+    check(
+        &format!("{zeros}s_nop 1\n{first}, 0\n{part}, v[4:7]"),
+        "a matrix result as part of an addend needs 5 wait states",
+        &format!("{zeros}s_nop 1\n{first}, 0\n{part}, 0\n{part}, v[4:7]"),
+    );
     check(
         "v_exp_f32_e32 v2, v1\nv_add_f32_e32 v3, v2, v2",
         "a transcendental instruction needs 1 wait states",

@@ -41,18 +41,22 @@ impl History {
         arch: Arch,
         line: impl Fn(usize) -> u32,
     ) -> Step<()> {
+        let after = &code[pc].traits;
+        let mut made = false;
         for back in 1..=self.count.min(KEPT) {
             let (before, began) = self.recent[(self.count - back) % KEPT];
             let found = self.clock - began - 1;
             if found >= WINDOW {
                 break;
             }
-            let before = before as usize;
-            if let Some((rule, required)) = rule(&code[before].traits, &code[pc].traits, arch)
+            let pc = before as usize;
+            let before = &code[pc].traits;
+            if let Some((rule, required)) = rule(before, after, made, arch)
                 && found < required
             {
-                return Kind::WaitStates { rule, required, found, after: line(before) }.trap();
+                return Kind::WaitStates { rule, required, found, after: line(pc) }.trap();
             }
+            made |= makes_addend(before, after);
         }
         Ok(())
     }
@@ -104,7 +108,7 @@ fn settled(code: &[Instruction], predecessors: &[Vec<usize>], pc: usize, arch: A
     }
     while let Some((at, found)) = paths.pop() {
         for &before in &predecessors[at] {
-            let needed = rule(&code[before].traits, consumer, arch);
+            let needed = rule(&code[before].traits, consumer, false, arch);
             if steps == 0 || needed.is_some_and(|(_, required)| found < required) {
                 return false;
             }
@@ -120,8 +124,15 @@ fn settled(code: &[Instruction], predecessors: &[Vec<usize>], pc: usize, arch: A
 
 type Rule = (&'static str, u32);
 
-/// The wait states that must lie between two instructions, if any must.
-fn rule(before: &Traits, after: &Traits, arch: Arch) -> Option<Rule> {
+/// Whether the second adds to just what the first makes.
+fn makes_addend(before: &Traits, after: &Traits) -> bool {
+    let is_matrix = matches!(before.unit, Unit::Matrix | Unit::SlowMatrix);
+    is_matrix && after.addend.is_some_and(|addend| before.vector_writes.first() == Some(&addend))
+}
+
+/// The wait states that must lie between two instructions, if any must. `made`: one between the two
+/// makes the second's whole addend, so that what the first left of it is gone.
+fn rule(before: &Traits, after: &Traits, made: bool, arch: Arch) -> Option<Rule> {
     if after.unit == Unit::Scalar {
         return None;
     }
@@ -130,7 +141,7 @@ fn rule(before: &Traits, after: &Traits, arch: Arch) -> Option<Rule> {
         exec_rule(before, after),
         forward_rule(before, after),
         store_rule(before, after),
-        matrix_rule(before, after, arch),
+        matrix_rule(before, after, made, arch),
     ];
     candidates.into_iter().flatten().max_by_key(|(_, states)| *states)
 }
@@ -210,7 +221,7 @@ fn store_rule(before: &Traits, after: &Traits) -> Option<Rule> {
 }
 
 /// A matrix result is there some passes later, and the hardware does not wait for it.
-fn matrix_rule(before: &Traits, after: &Traits, arch: Arch) -> Option<Rule> {
+fn matrix_rule(before: &Traits, after: &Traits, made: bool, arch: Arch) -> Option<Rule> {
     if !matches!(before.unit, Unit::Matrix | Unit::SlowMatrix) {
         return None;
     }
@@ -218,7 +229,7 @@ fn matrix_rule(before: &Traits, after: &Traits, arch: Arch) -> Option<Rule> {
     let later = u32::from(arch == Arch::Gfx950 && before.passes != 2);
     let result = if fast { before.passes + 3 + later } else { before.passes + 2 };
     if matches!(after.unit, Unit::Matrix | Unit::SlowMatrix) {
-        return matrix_chain(before, after, result, arch);
+        return matrix_chain(before, after, made, result, arch);
     }
     if !is_vector(after.unit) && !is_memory(after.unit) {
         return None;
@@ -233,7 +244,13 @@ fn matrix_rule(before: &Traits, after: &Traits, arch: Arch) -> Option<Rule> {
     (addend && is_vector(after.unit)).then_some(("a write over a matrix addend", before.passes - 1))
 }
 
-fn matrix_chain(before: &Traits, after: &Traits, result: u32, arch: Arch) -> Option<Rule> {
+fn matrix_chain(
+    before: &Traits,
+    after: &Traits,
+    made: bool,
+    result: u32,
+    arch: Arch,
+) -> Option<Rule> {
     let result_range = *before.vector_writes.first()?;
     let addend = after.addend.filter(|addend| overlap(&[*addend], &[result_range]));
     let operands = after.vector_reads.iter().filter(|range| Some(**range) != after.addend);
@@ -242,7 +259,7 @@ fn matrix_chain(before: &Traits, after: &Traits, result: u32, arch: Arch) -> Opt
     }
     match addend {
         // The accumulator of a chain is forwarded.
-        Some(range) if range.0 == result_range.0 => None,
+        Some(range) if range.0 == result_range.0 || made => None,
         Some(_) if before.unit == Unit::Matrix => {
             let later = u32::from(arch == Arch::Gfx950);
             Some(("a matrix result as part of an addend", before.passes + 1 + later))

@@ -32,6 +32,7 @@ impl Decoder<'_, '_> {
             "v_div_scale_f64" => self.divide_scale(Kind::F64)?,
             "v_fma_mix_f32" | "v_fma_mixlo_f16" | "v_fma_mixhi_f16" => self.mix()?,
             "v_bitop3_b32" => self.bitop3()?,
+            "v_pk_mov_b32" => self.move_pair()?,
             _ => {
                 let writes_exec = mnemonic.starts_with("v_cmpx_");
                 let Some(entry) = self.lookup(&mnemonic.replacen("v_cmpx_", "v_cmp_", 1)) else {
@@ -409,6 +410,28 @@ impl Decoder<'_, '_> {
             }),
             kind: Kind::F32,
             result: Kind::F32,
+            upward: false,
+            extras: None,
+        };
+        Ok(Op::Pair(Box::new([half(0), half(1)])))
+    }
+
+    /// Of each source one register.
+    fn move_pair(&mut self) -> Result<Op, String> {
+        let Some(Entry { kind, result, compute }) = self.lookup("v_mov_b32") else {
+            return Err("v_mov_b32 is unknown".to_owned());
+        };
+        let select = self.statement.modifiers.list("op_sel", 0)?.unwrap_or([0; 4]);
+        // It says nothing: each source gives one register.
+        self.statement.modifiers.list("op_sel_hi", 1)?;
+        let to = self.write(0, 2)?;
+        let named = [self.source(1, Kind::F32)?, self.source(2, Kind::F32)?];
+        let half = |half: usize| Vector {
+            compute,
+            to: to + half as u16,
+            sources: [named[half].half(select[half] == 1, false), NO_SOURCE, NO_SOURCE],
+            kind,
+            result,
             upward: false,
             extras: None,
         };
