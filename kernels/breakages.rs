@@ -3,7 +3,7 @@
 
 use crate::interpreted::{compiler, for_each_plan, verdict};
 use crate::testing::Trial;
-use crate::{attention, block_sparse_attention, gemm, shared_prefix_attention};
+use crate::{attention, block_sparse_attention, fftconv, gemm, shared_prefix_attention};
 use tilemark_cdna::exec::group::Order;
 use tilemark_core::launch::{Header, Plan, Source, Step};
 use tilemark_core::{Dtype, Family};
@@ -196,8 +196,34 @@ static BREAKAGES: &[Breakage] = &[
         PREFIX,
         ["fmaxf(max, sums[i].max)", "max"],
     ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConv,
+        FFTCONV,
+        ["signals(), tables);\n    __syncthreads();", "signals(), tables);"],
+    ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConv,
+        FFTCONV,
+        ["tables, 0);\n    __syncthreads();", "tables, 0);"],
+    ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConv,
+        FFTCONV,
+        ["spectrum + row(0) * ROW_VECTORS", "spectrum"],
+    ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConv,
+        OUTER,
+        ["e == 0 && k0 == 0) {", "e == 1 && k0 == 0) {"],
+    ),
 ];
 
+const FFTCONV: &str = "b=9,h=2,n=1024,l=777,gated=true";
+const OUTER: &str = "b=1,h=1,n=65536,l=777";
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
 const BLOCKS: &str = "b=1,h=1,schedule=image256,mask=block_diagonal";
@@ -238,7 +264,7 @@ fn edited(plan: &Plan, [from, to]: [&str; 2]) -> Option<Plan> {
     let mut plan = plan.clone();
     let mut found = false;
     for step in &mut plan.steps {
-        let Step::Launch(launch) = step else { continue };
+        let (Step::Launch(launch) | Step::Early(launch)) = step else { continue };
         let Source { path, text, headers } = *launch.source;
         let texts = headers.iter().map(|header| header.text).chain([text]);
         let places: usize = texts.map(|text| text.matches(from).count()).sum();

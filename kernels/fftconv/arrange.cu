@@ -23,12 +23,12 @@ DEVICE constexpr int shared_place(int k) { return k + k / 16 + k / 256; }
 // Spectra.
 
 DEVICE float largest(float found) {
-    __shared__ float largest_of_warp[THREADS / 32];
+    __shared__ float largest_of_warp[THREADS / WARP_THREADS];
 #pragma unroll
-    for (int offset = 16; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
-    if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = found;
+    for (int offset = WARP_THREADS / 2; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
+    if (threadIdx.x % WARP_THREADS == 0) largest_of_warp[threadIdx.x / WARP_THREADS] = found;
     __syncthreads();
-    for (int i = 0; i < THREADS / 32; i++) found = fmaxf(found, largest_of_warp[i]);
+    for (int i = 0; i < THREADS / WARP_THREADS; i++) found = fmaxf(found, largest_of_warp[i]);
     return found;
 }
 
@@ -68,33 +68,35 @@ DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, 
 
 // Tables.
 
-// Two entries in a row of a DFT matrix, real or imaginary parts, by the register of an operand that holds them.
-template <bool THIRD> DEVICE u32 dft_entries(int i, bool imaginary) {
-    int lane = i / 4 % 32, row = order(lane / 4 + i % 2 * 8);
+// Two entries in a row of a DFT matrix, real or imaginary parts, that word i of its operand holds.
+template <bool THIRD> DEVICE u32 dft_entries(int i) {
+    int row = dft_row(i);
     float entry[2];
     for (int e = 0; e < 2; e++) {
-        int column = order(lane % 4 * 2 + i % 4 / 2 * 8 + e);
+        int column = dft_column(i) + e;
         Complex w = THIRD && N3 < 16 ? root(row % N3 * (column % N3), N3) : root(row * column, 16);
         if (THIRD && N3 < 16 && row / N3 != column / N3) w = {0, 0};
-        entry[e] = (imaginary ? w.im : w.re) * (DFT_SCALE<ELEMENT> / 4);
+        entry[e] = (dft_imaginary(i) ? w.im : w.re) * (DFT_SCALE<ELEMENT> / 4);
     }
     return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
 
 // Word i of vectors of four, by tables as monarch.h lists them.
 DEVICE u32 table_word(int i) {
-    int lane = i / 4 % 32, row = i / 128 % 2, g = lane / 4 + row * 8, slot = lane % 4 * 2 + column(i % 4);
-    if (i < SLOTS_TABLE * 4) return dft_entries<false>(i, i / 128 % 2);
-    if (i < FIRST_TABLE * 4) return dft_entries<true>(i, i / 128 % 2);
-    if (i < THIRD_TABLE * 4) return pair(root(order(g) * order(slot), 256));
-    if (i < STRIP_TABLE * 4) return pair(root(order(slot) * (i / 128 - THIRD_TABLE / 32 + 1), N3));
+    if (i < SLOTS_TABLE * 4) return dft_entries<false>(i);
+    if (i < FIRST_TABLE * 4) return dft_entries<true>(i);
+    if (i < THIRD_TABLE * 4) return pair(root(strip_first(i) * strip_second(i), 256));
+    if (i < STRIP_TABLE * 4) {
+        i -= THIRD_TABLE * 4;
+        return pair(root(third_slot(i) * (third_tile(i) + 1), N3));
+    }
     if (i < ROW_TABLE * 4) {
-        int n3 = (i - STRIP_TABLE * 4) / 256 % N3;
-        return pair(root(n3 * (order(slot) + 16 * order(g)), M));
+        i -= STRIP_TABLE * 4;
+        return pair(root(i / 256 % N3 * (strip_first(i) + 16 * strip_second(i)), M));
     }
     if (i < PIECE_TABLE * 4) {
         i -= ROW_TABLE * 4;
-        int k1 = i / (4 * ROW_VECTORS), p = i / (8 * ROW_STEP) % RADIX, n3 = (RADIX * order(i / 4 % QUARTERS * 2 + column(i % 4)) + p) % N3;
+        int k1 = i / (4 * ROW_VECTORS), n3 = (RADIX * row_slot(i) + row_tile(i)) % N3;
         return pair(root(n3 * (k1 + 16 * second_bin(i)), M));
     }
     i -= PIECE_TABLE * 4;

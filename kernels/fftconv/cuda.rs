@@ -7,12 +7,18 @@ use super::Sizes;
 use super::cuda_outer::{self, Outer};
 use super::cuda_passes::{self, Filters};
 use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
-use tilemark_core::launch::{Constant, Header, Launch, Plan, Source};
+use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source};
 use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 /// How a transform is cut up, for device code.
 pub const MONARCH_HEADER: Header =
     Header { name: "fftconv/monarch.h", text: include_str!("monarch.h") };
+/// What `monarch.h` includes for NVIDIA.
+pub const FRAGMENTS: Header =
+    Header { name: "fftconv/sm80_fragments.h", text: include_str!("sm80_fragments.h") };
+/// What `monarch.h` includes for AMD.
+pub const AMD_FRAGMENTS: Header =
+    Header { name: "fftconv/gfx942_fragments.h", text: include_str!("gfx942_fragments.h") };
 /// The stages of a transform.
 pub const STAGES: Header = Header { name: "fftconv/stages.h", text: include_str!("stages.h") };
 /// The ways of sequences in and out.
@@ -21,12 +27,29 @@ pub const SIGNALS: Header = Header { name: "fftconv/signals.h", text: include_st
 static ARRANGE: Source = Source {
     path: "fftconv/arrange.cu",
     text: include_str!("arrange.cu"),
-    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+        tile::HIP,
+    ],
 };
 static MONARCH: Source = Source {
     path: "fftconv/sm80_monarch.cu",
     text: include_str!("sm80_monarch.cu"),
-    headers: &[MONARCH_HEADER, STAGES, SIGNALS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        STAGES,
+        SIGNALS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
 };
 
 /// The longest transform that one block does.
@@ -78,7 +101,7 @@ pub fn any_of_points(problem: &Problem, info: &Info, points: u64) -> Result<(), 
 pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
     let sizes = Sizes::of(problem);
     if sizes.n as u64 > LONGEST {
-        return cuda_outer::plan(problem);
+        return cuda_outer::plan(problem, &cuda_outer::CUDA);
     }
     cuda_passes::plan_of(problem, &[sizes.whole()])
 }
@@ -158,6 +181,11 @@ impl Cut {
 
     fn threads(self) -> u64 {
         32 * if self.radix == 1 { 2 } else { 4 * self.residues }
+    }
+
+    /// Tiles of the third stage's operand.
+    pub fn radix(self) -> u64 {
+        self.radix
     }
 
     /// Transforms that a sequence is.
@@ -251,25 +279,36 @@ pub struct Convolution {
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    let Convolution { cut, dtype, extents, pitch, u, gates, y, scaled_rows } = *convolution;
-    let [batch, heads, _] = extents;
-    let mut arguments = vec![tensor(u)];
-    arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
-    arguments.extend([scratch.tables, scratch.spectra, scratch.scales, y].map(tensor));
-    arguments.extend(extents.into_iter().chain([pitch]).map(count));
-    let mut constants = constants(cut, dtype);
-    constants.extend(cut.of_signals(extents, pitch, gates.is_some()));
-    constants.push(("SCALED_ROWS", i64::from(scaled_rows).into()));
+    let Convolution { cut, extents: [batch, heads, _], .. } = *convolution;
     Launch {
         source: &MONARCH,
         entry: "fftconv_monarch",
-        constants,
+        constants: constants_of(convolution),
         grid: cut.grid(batch, heads).map(|extent| extent as u32),
         block: [cut.threads() as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: (cut.residues * 4 * cut.points) as u32,
-        arguments,
+        arguments: arguments(convolution, scratch),
     }
+}
+
+/// The arguments of a convolution, on either vendor.
+pub fn arguments(convolution: &Convolution, scratch: Scratch) -> Vec<Argument> {
+    let Convolution { extents, pitch, u, gates, y, .. } = *convolution;
+    let mut arguments = vec![tensor(u)];
+    arguments.extend(gates.map_or([NULL, NULL], |gates| gates.map(tensor)));
+    arguments.extend([scratch.tables, scratch.spectra, scratch.scales, y].map(tensor));
+    arguments.extend(extents.into_iter().chain([pitch]).map(count));
+    arguments
+}
+
+/// The macros of a convolution, on either vendor.
+pub fn constants_of(convolution: &Convolution) -> Vec<(&'static str, Constant)> {
+    let Convolution { cut, dtype, extents, pitch, gates, scaled_rows, .. } = *convolution;
+    let mut constants = constants(cut, dtype);
+    constants.extend(cut.of_signals(extents, pitch, gates.is_some()));
+    constants.push(("SCALED_ROWS", i64::from(scaled_rows).into()));
+    constants
 }
 
 /// The macros of `monarch.h`.

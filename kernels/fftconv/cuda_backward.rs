@@ -3,7 +3,9 @@
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
 use super::backward::{DY, GATES, Places};
-use super::cuda::{self, Cut, LONGEST, MONARCH_HEADER, SIGNALS, STAGES, Scratch, arrange};
+use super::cuda::{
+    self, AMD_FRAGMENTS, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, SIGNALS, STAGES, Scratch, arrange,
+};
 use super::cuda_passes::Filters;
 use super::{Sizes, U};
 use crate::tile::{self, NULL, count, needs_31_bits, needs_sm, tensor};
@@ -16,12 +18,30 @@ const CLUSTERS: Header = Header { name: "fftconv/clusters.h", text: include_str!
 static GRADIENTS: Source = Source {
     path: "fftconv/sm90_gradients.cu",
     text: include_str!("sm90_gradients.cu"),
-    headers: &[MONARCH_HEADER, STAGES, SIGNALS, CLUSTERS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        STAGES,
+        SIGNALS,
+        CLUSTERS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
 };
 static GRADIENT: Source = Source {
     path: "fftconv/gradient.cu",
     text: include_str!("gradient.cu"),
-    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+        tile::HIP,
+    ],
 };
 
 /// Points of both signals that a block transforms at once, as shared memory of three blocks holds.
@@ -108,7 +128,8 @@ fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> 
     }
 }
 
-fn finish(problem: &Problem, cut: Cut, sums: usize, splits: u64) -> Launch {
+/// Ends the spectrum's gradient, on either vendor.
+pub fn finish(problem: &Problem, cut: Cut, sums: usize, splits: u64) -> Launch {
     let gradient = Places::of(problem.shape.flag("gated")).dk;
     let [h, n] = ["h", "n"].map(|axis| problem.shape.integer(axis));
     Launch {

@@ -1,8 +1,11 @@
-//! Launches of transforms that no block holds: an outer stage, its parts by `cuda.rs`, and back.
+//! Launches of transforms that no block holds: an outer stage, its parts as transforms that one
+//! holds, and back. On either vendor: each says which kernels these are.
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
-use super::cuda::{self, Convolution, Cut, LONGEST, MONARCH_HEADER, Scratch};
+use super::cuda::{
+    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, Scratch,
+};
 use super::cuda_passes::Filters;
 use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
 use crate::tile::{self, NULL, count, tensor};
@@ -12,12 +15,20 @@ use tilemark_core::{Bytes, Dtype, Problem};
 static OUTER: Source = Source {
     path: "fftconv/outer.cu",
     text: include_str!("outer.cu"),
-    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[MONARCH_HEADER, FRAGMENTS, AMD_FRAGMENTS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
 };
 static OUTER_SPECTRUM: Source = Source {
     path: "fftconv/outer_spectrum.cu",
     text: include_str!("outer_spectrum.cu"),
-    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+        tile::HIP,
+    ],
 };
 
 /// Points of the outer stage at most: its rows are all in a warp's registers.
@@ -74,6 +85,23 @@ impl Outer {
     }
 }
 
+/// What a vendor has of its own.
+pub struct Kernels {
+    /// Source of the outer stage.
+    pub outer: &'static Source,
+    /// Its entries, forward and back.
+    pub entries: [&'static str; 2],
+    /// The convolution of parts.
+    pub convolve: fn(&Convolution, Scratch) -> Launch,
+}
+
+/// NVIDIA's.
+pub static CUDA: Kernels = Kernels {
+    outer: &OUTER,
+    entries: ["fftconv_outer_forward", "fftconv_outer_inverse"],
+    convolve: cuda::convolve,
+};
+
 /// Tensors of the implementation's own beside those of the parts' convolution.
 struct Tensors {
     inner: Scratch,
@@ -90,7 +118,7 @@ impl Tensors {
 }
 
 /// Three passes over memory, after what prepares the filters.
-pub fn plan(problem: &Problem) -> Plan {
+pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
     let [b, h] = [sizes.b, sizes.h].map(|size| size as u64);
     let outer = Outer::of(sizes.n as u64);
@@ -111,9 +139,9 @@ pub fn plan(problem: &Problem) -> Plan {
     };
     let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, Filters::GIVEN, tensors.inner)];
     launches.extend(spectrum_launches(problem, outer, &tensors));
-    launches.push(stage(problem, outer, &tensors, Way::Forward));
-    launches.push(cuda::convolve(&convolution, tensors.inner));
-    launches.push(stage(problem, outer, &tensors, Way::Back));
+    launches.push(stage(problem, outer, &tensors, kernels, Way::Forward));
+    launches.push((kernels.convolve)(&convolution, tensors.inner));
+    launches.push(stage(problem, outer, &tensors, kernels, Way::Back));
     Plan { scratch, steps: launches.into_iter().map(Step::Launch).collect() }
 }
 
@@ -146,11 +174,18 @@ enum Way {
     Back,
 }
 
-fn stage(problem: &Problem, outer: Outer, tensors: &Tensors, way: Way) -> Launch {
+fn stage(
+    problem: &Problem,
+    outer: Outer,
+    tensors: &Tensors,
+    kernels: &Kernels,
+    way: Way,
+) -> Launch {
+    let [forward, back] = kernels.entries;
     let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
     let (entry, signal, gate, parts) = match way {
-        Way::Forward => ("fftconv_outer_forward", U, PRE, tensors.parts[0]),
-        Way::Back => ("fftconv_outer_inverse", y_index(gated), POST, tensors.parts[1]),
+        Way::Forward => (forward, U, PRE, tensors.parts[0]),
+        Way::Back => (back, y_index(gated), POST, tensors.parts[1]),
     };
     let gate: Argument = if gated { tensor(gate) } else { NULL };
     let mut constants = constants(outer, problem.dtype);
@@ -159,7 +194,7 @@ fn stage(problem: &Problem, outer: Outer, tensors: &Tensors, way: Way) -> Launch
     let [columns, ..] = outer.grids(b as u64, h as u64);
     let [heads, length] = [h, l].map(|size| count(size as u64));
     Launch {
-        source: &OUTER,
+        source: kernels.outer,
         entry,
         constants,
         grid: [columns as u32, 1, 1],

@@ -3,7 +3,9 @@
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
-use super::cuda::{self, Convolution, Cut, LONGEST, MONARCH_HEADER, Scratch};
+use super::cuda::{
+    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, Scratch,
+};
 use super::passes::Pass;
 use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
 use crate::tile::{self, count, needs_31_bits, needs_sm, tensor};
@@ -13,7 +15,7 @@ use tilemark_core::{Bytes, Dtype, Info, Problem};
 static FILTER: Source = Source {
     path: "fftconv/filter.cu",
     text: include_str!("filter.cu"),
-    headers: &[MONARCH_HEADER, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
+    headers: &[MONARCH_HEADER, FRAGMENTS, AMD_FRAGMENTS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
 };
 
 /// The shortest transform that a block does.

@@ -20,6 +20,7 @@ mod cuda;
 mod cuda_backward;
 mod cuda_outer;
 mod cuda_passes;
+mod hip;
 mod passes;
 mod reference;
 #[cfg(test)]
@@ -71,7 +72,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 5] = [
+static IMPLEMENTATIONS: [Implementation; 6] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -106,6 +107,13 @@ static IMPLEMENTATIONS: [Implementation; 5] = [
         standing: Standing::Candidate,
         supports: cuda_passes::partial_since_sm80,
         code: Code::Steps(cuda_passes::plan),
+    },
+    Implementation {
+        name: "gfx942_monarch",
+        idea: "pairs of sequences as complex ones, by dense transforms of 16 points on matrix cores, a strip and four tiles a wave, in one pass over memory, or three from 65536 points on",
+        standing: Standing::Candidate,
+        supports: hip::any_since_gfx942,
+        code: Code::Steps(hip::monarch),
     },
 ];
 

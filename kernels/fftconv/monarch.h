@@ -52,27 +52,17 @@ template <> constexpr float DFT_SCALE<Fp16> = 1.86034f;
 template <class T> constexpr float OUTER_SCALE = OUTER == 16 ? 1.132805f / 4 : OUTER == 32 ? 1.624545f / 8 : OUTER == 64 ? 1.62451f / 16 : 1.62477f / 16;
 template <> constexpr float OUTER_SCALE<Fp16> = OUTER == 16 ? 1.860345f / 8 : OUTER == 32 ? 1.11521f / 8 : OUTER == 64 ? 1.83695f / 16 : 1.973465f / 16;
 
-// Which index stands in a slot of the tensor cores' operands. A thread holds slots 2 q, 2 q + 1, 2 q + 8 and 2 q + 9: with one
-// number a unit (N3 <= 16) these are to be one unit's, otherwise the units' own order will do.
-DEVICE constexpr u32 order(u32 slot) {
-    return RADIX == 1 ? (slot & 1) | (slot >> 3 & 1) << 1 | (slot >> 1 & 3) << 2 : slot;
-}
-
-// The unit of a plane where unit `u` of row (d1, d2) lies. It is linear over GF(2), so that a lane's part and a constant part
-// are joined by ^. The masks spread what half a warp touches at once, in each of the stages and in the copies, over all banks.
-DEVICE constexpr u32 place(u32 d1, u32 d2, u32 u) {
-    constexpr u32 D1[4] = {RADIX == 1 ? 4 : RADIX == 2 ? 2 : 4, RADIX == 1 ? 0 : RADIX == 2 ? 1 : 2, RADIX == 1 ? 2 : RADIX == 2 ? 2 : 4, RADIX == 1 ? 8 : 0};
-    constexpr u32 D2[4] = {RADIX == 4 ? 1 : 0, RADIX == 1 ? 0 : RADIX == 2 ? 5 : 8, RADIX == 1 ? 1 : RADIX == 2 ? 8 : 1, RADIX == 1 ? 10 : 0};
-    u32 mask = 0;
-    for (int i = 0; i < 4; i++) mask ^= (d1 >> i & 1) * D1[i] ^ (d2 >> i & 1) * D2[i];
-    return ((d1 * 16 + d2) * UNITS + u) ^ mask;
-}
-
-// Where pairs stand side by side, lanes of one row see the same numbers of a table by slots: that many of each four differ. A row of
-// such a table has two rows of eight lanes' quarters for each of RADIX tiles.
+// Where pairs stand side by side, lanes see the same numbers of a table by slots: that many of each four differ. A row of such a table has
+// sixteen times as many vectors for each of RADIX tiles.
 constexpr int QUARTERS = N3 < 8 ? 1 : N3 == 8 ? 2 : 4;
-constexpr int ROW_STEP = 8 * QUARTERS, ROW_VECTORS = RADIX * 2 * ROW_STEP;
-DEVICE u32 seen_by(u32 lane) { return lane / 4 * QUARTERS + lane % QUARTERS; }
+constexpr int ROW_VECTORS = RADIX * 16 * QUARTERS;
+
+// Where units lie in a plane, and which number of a table is which word of it: as the matrix cores want it.
+#if defined(__HIP__)
+#include "fftconv/gfx942_fragments.h"
+#else
+#include "fftconv/sm80_fragments.h"
+#endif
 
 // Tables of vectors of four words, one vector a lane: DFT matrices as operands, and twiddle factors as pairs of fp16, whose
 // rounding adds nothing to that of bf16. What a warp reads together lies together.
@@ -94,9 +84,8 @@ constexpr int KEPT = QUARTERS, SUMS = 16 * RADIX * KEPT * 128;
 constexpr int PARTS = OUTER / 2 + 1, TILES = OUTER / 16, WHOLE = OUTER * N;
 constexpr int MATRIX = TILES * TILES * 32;               // vectors of its matrix as left operands: by rows / 16, columns / 16, lanes
 
-// A number that a warp has in common, or that is a thread's own, by a way that the compiler does not see through: it computes what
-// depends on it again, rather than keep it in registers from one stage to the next.
-DEVICE u32 forgotten(u32 x) { return __shfl_sync(~0u, x, threadIdx.x % 32); }
+// Four consecutive slots of a plane.
+struct alignas(8) Unit { u32 word[2]; };
 
 struct Complex { float re, im; };
 
@@ -109,10 +98,10 @@ DEVICE Complex halves(u32 word) { return {cvt_f32(Fp16{u16(word)}), cvt_f32(Fp16
 template <class T> constexpr u32 ONE = 0x3f80;
 template <> constexpr u32 ONE<Fp16> = 0x3c00;
 
-// Eight products, each rounded once: adding -0 changes none.
+// Eight products, each rounded once.
 DEVICE Vector16 gated(Vector16 v, Vector16 gate) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) v.word[i] = fma_rn_x2<ELEMENT>(v.word[i], gate.word[i], 0x80008000);
+    for (int i = 0; i < 4; i++) v.word[i] = mul_rn_x2<ELEMENT>(v.word[i], gate.word[i]);
     return v;
 }
 
@@ -131,14 +120,10 @@ DEVICE Complex root(int numerator, int denominator) {
     return w;
 }
 
-// A lane's places in a fragment: rows row and row + 8, columns of slots column, + 1, + 8, + 9.
-DEVICE constexpr u32 column(u32 c) { return (c & 1) + c / 2 * 8; }
-
-// The bin of the third stage, and of the second, that word i of a row of a spectrum holds. The passes of a DFT across four tiles leave
-// the middle two in each other's place.
+// The bin of the third stage that word i of a row of a spectrum holds. The passes of a DFT across four tiles leave the middle two in each
+// other's place.
 DEVICE int across(int tile) { return RADIX == 4 ? tile / 2 + tile % 2 * 2 : tile; }
-DEVICE int third_bin(int i) { return order(i / 4 % QUARTERS * 2 + column(i % 4)) % N3 + 16 * across(i / (8 * ROW_STEP) % RADIX); }
-DEVICE int second_bin(int i) { return i / (4 * QUARTERS) % 8 + i / (4 * ROW_STEP) % 2 * 8; }
+DEVICE int third_bin(int i) { return row_slot(i) % N3 + 16 * across(row_tile(i)); }
 
 // The power of two that brings the largest part of a spectrum into [1, 2).
 DEVICE int exponent_of(float largest) { return int(__float_as_uint(largest) >> 23) - 127; }

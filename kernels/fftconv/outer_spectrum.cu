@@ -11,16 +11,16 @@
 // Macros (default): those of monarch.h.
 #include "fftconv/monarch.h"
 
-constexpr int THREADS = 256, WARPS = THREADS / 32;
+constexpr int THREADS = 256, WARPS = THREADS / WARP_THREADS;
 constexpr int BINS = WHOLE / 2 + 1;                      // stored, of a filter
 constexpr int GROUP = 8, GROUPS = (PARTS + GROUP - 1) / GROUP, ROWS = 16 * RESIDUES, ROW = 256 * RADIX;
 
-// Entry (row, column) of the stage's matrix: cosines for real parts, sines for imaginary ones. Eight real parts k0 and then their
-// imaginary parts are rows of it forward; a real and its imaginary part are neighbouring columns of the inverse, which takes the parts
+// Entry (row, column) of the stage's matrix: cosines for real parts, sines for imaginary ones. Forward, rows are real and imaginary parts
+// of k0 as a lane's fragment wants them; a real and its imaginary part are neighbouring columns of the inverse, which takes the parts
 // that mirror each other at once, and so those that mirror themselves by half.
 DEVICE float entry(bool inverse, int row, int column) {
-    int k0 = inverse ? column / 2 : row / 16 * 8 + row % 8, n0 = inverse ? row : column;
-    bool imaginary = inverse ? column % 2 : row / 8 % 2;
+    int k0 = inverse ? column / 2 : outer_bin(row), n0 = inverse ? row : column;
+    bool imaginary = inverse ? column % 2 : outer_imaginary(row);
     Complex w = root((k0 == 0 && imaginary ? OUTER / 2 : k0) * n0, OUTER);
     return (k0 > 0 && imaginary ? w.im : w.re) * OUTER_SCALE<ELEMENT> * (inverse && k0 == 0 ? 0.5f : 1.0f);
 }
@@ -29,8 +29,8 @@ extern "C" __global__ __launch_bounds__(THREADS)
 void fftconv_outer_matrices(u32* matrices) {
     for (int i = blockIdx.x * THREADS + threadIdx.x; i < 2 * MATRIX * 4; i += TILES * THREADS) {
         bool inverse = i >= MATRIX * 4;
-        int tile = i / 128 % (TILES * TILES), lane = i / 4 % 32;
-        int row = tile / TILES * 16 + lane / 4 + i % 2 * 8, column = tile % TILES * 16 + lane % 4 * 2 + i % 4 / 2 * 8;
+        int tile = i / 128 % (TILES * TILES);
+        int row = tile / TILES * 16 + matrix_row(i), column = tile % TILES * 16 + matrix_column(i);
         matrices[i] = cvt_rn_x2<ELEMENT>(entry(inverse, row, column), entry(inverse, row, column + 1));
     }
 }
@@ -48,8 +48,8 @@ DEVICE constexpr int shared_place(int part, int k2, int k3) { return part * (ROW
 DEVICE int exponent_of_part(float found) {
     __shared__ float largest_of_warp[WARPS][GROUP];
 #pragma unroll
-    for (int offset = 16; offset >= GROUP; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
-    if (threadIdx.x % 32 < GROUP) largest_of_warp[threadIdx.x / 32][threadIdx.x % GROUP] = found;
+    for (int offset = WARP_THREADS / 2; offset >= GROUP; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
+    if (threadIdx.x % WARP_THREADS < GROUP) largest_of_warp[threadIdx.x / WARP_THREADS][threadIdx.x % GROUP] = found;
     __syncthreads();
     for (int i = 0; i < WARPS; i++) found = fmaxf(found, largest_of_warp[i][threadIdx.x % GROUP]);
     return exponent_of(found);

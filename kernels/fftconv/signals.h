@@ -1,10 +1,10 @@
-// The ways of sequences between memory and planes in shared memory, and the stages that every kernel there has in common.
+// The ways of sequences between memory and planes in shared memory.
 // Knows what lies where and which elements are there, and nothing of spectra or of what comes between the two ways.
 //
 // Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
 // and the batch whole groups, so that nothing need be asked). Who includes it says how many THREADS a block has before.
 #pragma once
-#include "fftconv/stages.h"
+#include "fftconv/monarch.h"
 
 #ifndef GATED
 #define GATED 0
@@ -101,39 +101,40 @@ DEVICE Vector16 gather(const u8* planes, u32 offset) {
     return v;
 }
 
-// Sequences of whole length: a thread copies vectors whose numbers differ by THREADS. Eight loads are under way at a time.
+// Sequences of whole length: a thread copies vectors whose numbers differ by THREADS. Up to eight loads are under way at a time.
 constexpr int COPIES = RESIDUES == 1 ? 2 * PAIRS * M / 8 / THREADS : 8, STEP = 8 * THREADS;
+constexpr int AT_ONCE = COPIES < 8 ? COPIES : 8;
 
 DEVICE void bring_in(u8* planes, const Signals& s) {
     u32 offset = offset_of(threadIdx.x * 8);
 #pragma unroll
-    for (int copied = 0; copied < COPIES; copied += 8) {
-        Vector16 v[8];
+    for (int copied = 0; copied < COPIES; copied += AT_ONCE) {
+        Vector16 v[AT_ONCE];
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = load_input(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+        for (int i = 0; i < AT_ONCE; i++) v[i] = load_input(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
 #pragma unroll
-        for (int i = 0; i < 8; i++) scatter(planes, offset ^ offset_of((copied + i) * STEP), v[i]);
+        for (int i = 0; i < AT_ONCE; i++) scatter(planes, offset ^ offset_of((copied + i) * STEP), v[i]);
     }
 }
 
-// What the eight vectors from number `copied` on will be multiplied by.
-DEVICE void load_gates(Vector16 (&gates)[8], const Signals& s, int copied) {
+// What the vectors from number `copied` on will be multiplied by.
+DEVICE void load_gates(Vector16 (&gates)[AT_ONCE], const Signals& s, int copied) {
 #pragma unroll
-    for (int i = 0; i < 8; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+    for (int i = 0; i < AT_ONCE; i++) gates[i] = load_gate(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
 }
 
-// `gates` are those of the first eight, asked for before the planes were ready.
-DEVICE void take_out(const u8* planes, const Signals& s, Vector16 (&gates)[8]) {
+// `gates` are those of the first ones, asked for before the planes were ready.
+DEVICE void take_out(const u8* planes, const Signals& s, Vector16 (&gates)[AT_ONCE]) {
     u32 offset = offset_of(forgotten(threadIdx.x) * 8);
 #pragma unroll
-    for (int copied = 0; copied < COPIES; copied += 8) {
-        Vector16 next[8];
-        if (copied + 8 < COPIES) load_gates(next, s, copied + 8);
+    for (int copied = 0; copied < COPIES; copied += AT_ONCE) {
+        Vector16 next[AT_ONCE];
+        if (copied + AT_ONCE < COPIES) load_gates(next, s, copied + AT_ONCE);
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < AT_ONCE; i++) {
             u32 first = (copied + i) * STEP;
             store_output(s, first / M, first % M, gather(planes, offset ^ offset_of(first)), gates[i]);
-            if (copied + 8 < COPIES) gates[i] = next[i];
+            if (copied + AT_ONCE < COPIES) gates[i] = next[i];
         }
     }
 }
@@ -195,23 +196,6 @@ DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* 
             store_output(s, i, step + M, pack<ELEMENT>(high[i]), gates[2 * i + 1]);
         }
     }
-}
-
-// Stages 1 and 2 of so many sets of two planes, or their inverses times a scale.
-template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const Vector16* tables, float scale) {
-    Dft f = load_dft(tables, DFT_TABLE);
-    Complex first[2][4];
-#pragma unroll
-    for (int row = 0; row < 2; row++) {
-        Vector16 pairs = tables[FIRST_TABLE + row * 32 + own_lane()];
-        for (int c = 0; c < 4; c++) {
-            Complex w = halves(pairs.word[c]);
-            first[row][c] = {w.re * scale, w.im * scale};
-        }
-    }
-#pragma unroll 1
-    for (u32 strip = forgotten(threadIdx.x) / 32; strip < SETS * UNITS; strip += THREADS / 32)
-        transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
 }
 
 // Those of this thread, of batch items from `first` on and of elements from `skipped` on; sequences begin `pitch` elements apart. The ways in and out each ask anew, lest addresses

@@ -21,6 +21,7 @@
 // Few warps a block, that fewer wait for each other; 128 registers a thread, and more for a third stage of 64.
 constexpr int WARPS = RADIX == 1 ? 2 : RESIDUES * 4, THREADS = 32 * WARPS;
 constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : RESIDUES == 1 ? 3 : 1;
+#include "fftconv/stages.h"
 #include "fftconv/signals.h"
 
 DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
@@ -59,7 +60,7 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     __syncthreads();
     transform_strips<true, RESIDUES>(planes, tables, SCALED_ROWS ? 1 : *scales);
     Signals out = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
-    Vector16 gates[8];
+    Vector16 gates[AT_ONCE];
     if (RESIDUES == 1) load_gates(gates, out, 0);
     __syncthreads();
     if (RESIDUES == 1) take_out(planes, out, gates);

@@ -18,6 +18,7 @@
 
 constexpr int WARPS = RADIX == 1 ? 2 : 4, THREADS = 32 * WARPS;
 constexpr int BLOCKS = RADIX == 2 ? 3 : N3 < 4 ? 5 : 6;   // shared memory holds three, or six
+#include "fftconv/stages.h"
 #include "fftconv/clusters.h"
 static_assert(RADIX <= 2, "both signals of more points are more than registers hold");
 
@@ -128,7 +129,7 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
         auto take = [&](const u8* where, const ELEMENT* gate, ELEMENT* to) {
             if (RESIDUES == 1) {
                 Signals out = signals(gate, gate, gate, to);
-                Vector16 gates[8];
+                Vector16 gates[AT_ONCE];
                 load_gates(gates, out, 0);
                 take_out(where, out, gates);
             } else take_out_pieces(where, signals(gate, gate, gate, to), tables, portion + forgotten(threadIdx.x) * 8);

@@ -4,6 +4,7 @@
 // A product contracts the columns of a thread's results: as left operand they keep their rows, as right operand they are
 // transposed. So two stages go from registers to registers, and f32 is rounded only where it becomes an operand again.
 //
+// Who includes it says how many THREADS a block has before.
 // Macros (default): those of monarch.h, SCALED_ROWS (0: a spectrum has one scale; 1: each k1 of it has its own).
 #pragma once
 #include "fftconv/monarch.h"
@@ -11,8 +12,6 @@
 #ifndef SCALED_ROWS
 #define SCALED_ROWS 0
 #endif
-
-struct alignas(8) Unit { u32 word[2]; };
 
 // Whether the n3 of slot `slot` of four, which is column `slot` of a lane, is 0 wherever these four stand.
 DEVICE constexpr bool is_first(int slot) { return N3 <= 4 && slot % N3 == 0; }
@@ -284,4 +283,21 @@ DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins
     for (int i = 0; i < ROWS * RADIX; i++)
         if (SCALED_ROWS) d[i / RADIX][i % RADIX].multiply(own_scales[i / RADIX]);
     return_rows(planes, here, f, third, factors + seen_by(lane), d);
+}
+
+// Stages 1 and 2 of so many sets of two planes, or their inverses times a scale.
+template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const Vector16* tables, float scale) {
+    Dft f = load_dft(tables, DFT_TABLE);
+    Complex first[2][4];
+#pragma unroll
+    for (int row = 0; row < 2; row++) {
+        Vector16 pairs = tables[FIRST_TABLE + row * 32 + own_lane()];
+        for (int c = 0; c < 4; c++) {
+            Complex w = halves(pairs.word[c]);
+            first[row][c] = {w.re * scale, w.im * scale};
+        }
+    }
+#pragma unroll 1
+    for (u32 strip = forgotten(threadIdx.x) / 32; strip < SETS * UNITS; strip += THREADS / 32)
+        transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
 }

@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda};
+use super::{FftConv, cuda, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -218,6 +218,37 @@ fn the_longest_transforms_need_a_block_with_room() {
     assert_eq!(refusal(1 << 22, "sm_90a"), None);
     assert_eq!(refusal(1 << 21, "sm_89"), None);
     assert!(refusal(1 << 22, "sm_89").is_some_and(|why| why.contains("128 KB")));
+}
+
+#[test]
+fn on_amd_a_block_has_a_wave_for_each_strip_or_two() {
+    let launch = |n: u64, number: usize| {
+        let problem = problem(&FftConv, &format!("b=33,h=3,n={n}"), Dtype::Bf16);
+        let plan = hip::monarch(&problem, &device(Vendor::Amd, "gfx950"));
+        let Step::Launch(launch) = &plan.steps[number] else { panic!("a launch, not {plan:?}") };
+        (launch.entry, launch.grid.iter().product::<u32>(), launch.block[0])
+    };
+    assert_eq!(launch(256, 1), ("fftconv_gfx942_monarch", 3 * 2, 256));
+    assert_eq!(launch(4096, 1), ("fftconv_gfx942_monarch", 3 * 17, 256));
+    assert_eq!(launch(8192, 1), ("fftconv_gfx942_monarch", 3 * 17, 512));
+    assert_eq!(launch(16384, 1), ("fftconv_gfx942_monarch", 3 * 17, 512));
+    assert_eq!(launch(65536, 3), ("fftconv_gfx942_outer_forward", 99 * 32, 64));
+    assert_eq!(launch(65536, 4), ("fftconv_gfx942_monarch", 99 * 9, 256));
+}
+
+#[test]
+fn on_amd_lds_bounds_what_a_block_holds() {
+    let refusal = |n: u64, arch| {
+        let problem = problem(&FftConv, &format!("b=1,h=1,n={n}"), Dtype::F16);
+        hip::any_since_gfx942(&problem, &device(Vendor::Amd, arch)).err()
+    };
+    for n in [256, 16384, 65536, 1 << 21] {
+        assert_eq!(refusal(n, "gfx942"), None, "{n}");
+    }
+    for n in [32768, 1 << 22] {
+        assert!(refusal(n, "gfx942").is_some_and(|why| why.contains("holds 16384")), "{n}");
+        assert_eq!(refusal(n, "gfx950"), None, "{n}");
+    }
 }
 
 #[test]

@@ -69,6 +69,9 @@ template <> DEVICE u32 fma_rn_x2<Fp16>(u32 a, u32 b, u32 c) {
     return d;
 }
 
+// a * b, halves by themselves: adding -0 changes none.
+template <class T> DEVICE u32 mul_rn_x2(u32 a, u32 b) { return fma_rn_x2<T>(a, b, 0x80008000); }
+
 // The first lands in bits 0-7; what exceeds 448 becomes 448.
 template <class T> DEVICE u32 cvt_rn_x4(float a, float b, float c, float d);
 template <> DEVICE u32 cvt_rn_x4<E4m3>(float a, float b, float c, float d) {
@@ -107,6 +110,10 @@ template <class T> DEVICE T* settled(T* x) {
     asm volatile("" : "+l"(x));
     return x;
 }
+
+// A number that a warp has in common, or that is a thread's own, by a way that the compiler does not see through: it computes what
+// depends on it again, rather than keep it in registers from one stage to the next.
+DEVICE u32 forgotten(u32 x) { return __shfl_sync(~0u, x, threadIdx.x % 32); }
 
 // Kernels that start before the one before them has ended; where there is no such thing they do nothing.
 

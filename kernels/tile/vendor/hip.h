@@ -63,7 +63,26 @@ DEVICE float __shfl_xor_sync(u32, float x, int lanes) { return ds_bpermute(lane_
 
 DEVICE bool __any_sync(u32, bool x) { return __builtin_amdgcn_ballot_w64(x) != 0; }
 
-DEVICE float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
+// Ordinary functions by the names that CUDA has for them.
+DEVICE float fabsf(float x) { return __builtin_fabsf(x); }
+DEVICE float fmaxf(float x, float y) { return __builtin_fmaxf(x, y); }
+DEVICE u32 __float_as_uint(float x) { return __builtin_bit_cast(u32, x); }
+DEVICE float __uint_as_float(u32 x) { return __builtin_bit_cast(float, x); }
+// Of half turns, as v_sin_f32 and v_cos_f32 take whole ones; to 2^-20.
+DEVICE void sincospif(float x, float* sine, float* cosine) {
+    *sine = __builtin_amdgcn_sinf(x / 2), *cosine = __builtin_amdgcn_cosf(x / 2);
+}
+
+// No kernel starts before the one before it has ended.
+DEVICE void griddepcontrol_wait() {}
+DEVICE void griddepcontrol_launch_dependents() {}
+
+// A number, or an address, by a way that the compiler does not see through: it computes what depends on it again.
+DEVICE u32 forgotten(u32 x) {
+    asm volatile("" : "+v"(x));
+    return x;
+}
+template <class T> DEVICE T* settled(T* x) { return x; }
 
 DEVICE u32 __funnelshift_r(u32 low, u32 high, u32 bits) { return __builtin_amdgcn_alignbit(high, low, bits); }
 
@@ -112,7 +131,27 @@ template <> DEVICE u32 cvt_rn_x2<Fp16>(float low, float high) {
     return __builtin_bit_cast(u32, __builtin_convertvector((Vector<float, 2>{low, high}), Vector<_Float16, 2>));
 }
 
-// The same for numbers that are no NaN, ties away from zero: on gfx942 three instructions in place of eleven.
+// a * b, halves by themselves; a product of two bf16 is exact before it is rounded.
+template <class T> DEVICE u32 mul_rn_x2(u32 a, u32 b);
+template <> DEVICE u32 mul_rn_x2<Bf16>(u32 a, u32 b) {
+    return cvt_rn_x2<Bf16>(cvt_f32(Bf16{u16(a)}) * cvt_f32(Bf16{u16(b)}), cvt_f32(Bf16{u16(a >> 16)}) * cvt_f32(Bf16{u16(b >> 16)}));
+}
+template <> DEVICE u32 mul_rn_x2<Fp16>(u32 a, u32 b) {
+    return __builtin_bit_cast(u32, __builtin_bit_cast(Vector<_Float16, 2>, a) * __builtin_bit_cast(Vector<_Float16, 2>, b));
+}
+
+// a * b + c, halves by themselves; of bf16 the sum is rounded to f32 first.
+template <class T> DEVICE u32 fma_rn_x2(u32 a, u32 b, u32 c);
+template <> DEVICE u32 fma_rn_x2<Bf16>(u32 a, u32 b, u32 c) {
+    float low = __builtin_fmaf(cvt_f32(Bf16{u16(a)}), cvt_f32(Bf16{u16(b)}), cvt_f32(Bf16{u16(c)}));
+    return cvt_rn_x2<Bf16>(low, __builtin_fmaf(cvt_f32(Bf16{u16(a >> 16)}), cvt_f32(Bf16{u16(b >> 16)}), cvt_f32(Bf16{u16(c >> 16)})));
+}
+template <> DEVICE u32 fma_rn_x2<Fp16>(u32 a, u32 b, u32 c) {
+    using Halves = Vector<_Float16, 2>;
+    return __builtin_bit_cast(u32, __builtin_elementwise_fma(__builtin_bit_cast(Halves, a), __builtin_bit_cast(Halves, b), __builtin_bit_cast(Halves, c)));
+}
+
+// Of cvt_rn_x2 for numbers that are no NaN, ties away from zero: on gfx942 three instructions in place of eleven.
 template <class T> DEVICE u32 cvt_x2(float low, float high) { return cvt_rn_x2<T>(low, high); }
 #if defined(__gfx942__)
 template <> DEVICE u32 cvt_x2<Bf16>(float low, float high) {
@@ -131,6 +170,7 @@ DEVICE float rcp_approx(float x) { return __builtin_amdgcn_rcpf(x); }
 DEVICE Vector16 ld_global_nc(const void* address) {
     return __builtin_bit_cast(Vector16, __builtin_nontemporal_load(static_cast<const Vector<u32, 4>*>(address)));
 }
+DEVICE Vector16 ld_global_nc_sector(const void* address) { return ld_global_nc(address); }
 DEVICE void st_global_cs(void* address, Vector16 v) {
     __builtin_nontemporal_store(__builtin_bit_cast(Vector<u32, 4>, v), static_cast<Vector<u32, 4>*>(address));
 }
