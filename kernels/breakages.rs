@@ -220,6 +220,18 @@ static BREAKAGES: &[Breakage] = &[
         OUTER,
         ["e == 0 && k0 == 0) {", "e == 1 && k0 == 0) {"],
     ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConvBackward,
+        FFTCONV,
+        ["load_back(tables, k1);\n        __syncthreads();", "load_back(tables, k1);"],
+    ),
+    Breakage(
+        "gfx942_monarch",
+        &fftconv::FftConvBackward,
+        FFTCONV,
+        ["N3 <= lanes / 4", "N3 < lanes / 4"],
+    ),
 ];
 
 const FFTCONV: &str = "b=9,h=2,n=1024,l=777,gated=true";

@@ -13,7 +13,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-use super::{AXES, FftConv, SHARED_AXES, Sizes, convolved_tolerance, cuda_backward};
+use super::{AXES, FftConv, SHARED_AXES, Sizes, convolved_tolerance, cuda_backward, hip_backward};
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
 use tilemark_core::family::{About, Arithmetic, Code, Query, Standing, Tolerance, Work};
@@ -31,7 +31,7 @@ static ABOUT: About = About {
     cpu_rivals: "none: no crate differentiates a convolution, users write these transforms themselves",
 };
 
-static IMPLEMENTATIONS: [Implementation; 3] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -52,6 +52,13 @@ static IMPLEMENTATIONS: [Implementation; 3] = [
         standing: Standing::Candidate,
         supports: cuda_backward::any_since_sm90,
         code: Code::Steps(cuda_backward::monarch),
+    },
+    Implementation {
+        name: "gfx942_monarch",
+        idea: "both spectra at hand: each signal is transformed once and taken back at once, sums over the batch in the registers of the wave that has the bins",
+        standing: Standing::Candidate,
+        supports: hip_backward::any_since_gfx942,
+        code: Code::Steps(hip_backward::monarch),
     },
 ];
 

@@ -21,6 +21,7 @@ mod cuda_backward;
 mod cuda_outer;
 mod cuda_passes;
 mod hip;
+mod hip_backward;
 mod passes;
 mod reference;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Properties of the gradients that hold for every implementation, and of their truth.
 
-use super::super::{FftConv, cuda_backward};
+use super::super::{FftConv, cuda_backward, hip_backward};
 use super::FftConvBackward;
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
@@ -112,6 +112,18 @@ fn only_what_a_block_holds_is_differentiated_on_a_device() {
     assert_eq!(refusal(32768, "sm_90a"), None);
     assert!(refusal(65536, "sm_90a").is_some_and(|why| why.contains("not 65536")));
     assert!(refusal(256, "sm_80").is_some_and(|why| why.contains("sm_90")));
+}
+
+#[test]
+fn on_amd_registers_bound_what_a_block_differentiates() {
+    let refusal = |n: u64, arch| {
+        let problem = problem(&FftConvBackward, &format!("b=1,h=1,n={n}"), Dtype::F16);
+        hip_backward::any_since_gfx942(&problem, &device(Vendor::Amd, arch)).err()
+    };
+    for arch in ["gfx942", "gfx950"] {
+        assert_eq!(refusal(8192, arch), None);
+        assert!(refusal(16384, arch).is_some_and(|why| why.contains("8192 points, not 16384")));
+    }
 }
 
 #[test]
