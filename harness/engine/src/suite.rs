@@ -134,6 +134,9 @@ struct MethodTable {
     min_time_s: Option<f64>,
     max_time_s: Option<f64>,
     precision: Option<f64>,
+    settle_window_s: Option<f64>,
+    settle_max_s: Option<f64>,
+    min_sample_s: Option<f64>,
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
@@ -225,7 +228,9 @@ impl MethodTable {
             min_time_s: self.min_time_s.unwrap_or(preset.min_time_s),
             max_time_s: self.max_time_s.unwrap_or(preset.max_time_s),
             precision: self.precision.unwrap_or(preset.precision),
-            ..preset
+            settle_window_s: self.settle_window_s.unwrap_or(preset.settle_window_s),
+            settle_max_s: self.settle_max_s.unwrap_or(preset.settle_max_s),
+            min_sample_s: self.min_sample_s.unwrap_or(preset.min_sample_s),
         }
     }
 }
@@ -312,7 +317,7 @@ mod tests {
 
     const SUITE: &str = r#"
 about = "a test"
-method = { preset = "quick", rounds = 9 }
+method = { preset = "quick", rounds = 9, settle_window_s = 0.005 }
 
 [[entry]]
 family = "gemm"
@@ -330,7 +335,8 @@ seed = 7
     fn a_suite_is_read_with_its_defaults() {
         let suite = Suite::parse("dir/nightly.toml", SUITE).unwrap();
         assert_eq!(suite.name, "nightly");
-        assert_eq!(suite.method, Method { rounds: 9, ..Method::quick() });
+        let method = Method { rounds: 9, settle_window_s: 0.005, ..Method::quick() };
+        assert_eq!(suite.method, method);
         assert_eq!(suite.entries[0].place, "dir/nightly.toml:6");
         assert_eq!(suite.entries[0].dtypes, [Dtype::F32, Dtype::Bf16]);
         assert_eq!(suite.entries[0].seed, 42);
