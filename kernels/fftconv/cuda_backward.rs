@@ -9,7 +9,7 @@ use super::cuda::{
 use super::cuda_passes::Filters;
 use super::{Sizes, U};
 use crate::tile::{self, NULL, count, needs_31_bits, needs_sm, tensor};
-use tilemark_core::launch::{Header, Launch, Plan, Source, Step};
+use tilemark_core::launch::{Argument, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Info, Problem};
 
 /// The ways of sequences in and out that blocks go together.
@@ -81,34 +81,49 @@ fn splits(problem: &Problem, info: &Info) -> u64 {
 
 /// Spectra and tables in order, the gradients of sequences and gates, and that of the spectrum.
 pub fn monarch(problem: &Problem, info: &Info) -> Plan {
-    let Sizes { h, n, gated, .. } = Sizes::of(problem);
+    let cut = Cut::holding(problem.shape.integer("n"), HELD);
+    plan(problem, cut, splits(problem, info), differentiate)
+}
+
+/// The same with the launch that differentiates, on either vendor.
+pub fn plan(
+    problem: &Problem,
+    cut: Cut,
+    splits: u64,
+    differentiate: fn(&Problem, Cut, Scratch, u64) -> Launch,
+) -> Plan {
+    let Sizes { h, gated, .. } = Sizes::of(problem);
     let heads = h as u64;
-    let cut = Cut::holding(n as u64, HELD);
     let scratch = Scratch::after(Places::of(gated).last(gated));
-    let (sums, splits) = (scratch.scales + 1, splits(problem, info));
     let mut bytes = cut.scratch(heads, 1);
     bytes.push(Bytes(4 * heads * splits * cut.sums()));
     let launches = [
         arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch),
         differentiate(problem, cut, scratch, splits),
-        finish(problem, cut, sums, splits),
+        finish(problem, cut, scratch.scales + 1, splits),
     ];
     Plan { scratch: bytes, steps: launches.into_iter().map(Step::Launch).collect() }
 }
 
-fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> Launch {
+/// What the launch that differentiates is given, on either vendor.
+pub fn arguments(problem: &Problem, scratch: Scratch, splits: u64) -> Vec<Argument> {
     let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
     let places = Places::of(gated);
     let of_gates =
         |tensors: [usize; 2]| tensors.map(|place| if gated { tensor(place) } else { NULL });
     let ([pre, post], [dpre, dpost]) = (of_gates(GATES), of_gates([places.dpre, places.dpost]));
-    let sums = scratch.scales + 1;
+    let Scratch { tables, spectra, scales } = scratch;
     let mut arguments = vec![tensor(U), pre, tensor(DY), post];
-    arguments
-        .extend([scratch.tables, scratch.spectra, scratch.scales, sums, places.du].map(tensor));
+    arguments.extend([tables, spectra, scales, scales + 1, places.du].map(tensor));
     arguments.extend([dpre, dpost]);
+    arguments.extend([b, h, l].map(|size| count(size as u64)));
+    arguments.push(count(splits));
+    arguments
+}
+
+fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> Launch {
+    let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
     let extents = [b, h, l].map(|size| size as u64);
-    arguments.extend(extents.into_iter().chain([splits]).map(count));
     let mut constants = cuda::constants(cut, problem.dtype);
     constants.extend(cut.of_signals(extents, l as u64, gated));
     if !gated {
@@ -124,12 +139,12 @@ fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> 
         block: [threads as u32, 1, 1],
         cluster: [cut.residues() as u32, 1, 1],
         dynamic_shared_bytes: shared_bytes as u32,
-        arguments,
+        arguments: arguments(problem, scratch, splits),
     }
 }
 
-/// Ends the spectrum's gradient, on either vendor.
-pub fn finish(problem: &Problem, cut: Cut, sums: usize, splits: u64) -> Launch {
+/// Ends the spectrum's gradient.
+fn finish(problem: &Problem, cut: Cut, sums: usize, splits: u64) -> Launch {
     let gradient = Places::of(problem.shape.flag("gated")).dk;
     let [h, n] = ["h", "n"].map(|axis| problem.shape.integer(axis));
     Launch {

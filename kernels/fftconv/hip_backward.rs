@@ -2,15 +2,12 @@
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
-use super::backward::{DY, GATES, Places};
-use super::cuda::{self, AMD_FRAGMENTS, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, Scratch, arrange};
-use super::cuda_backward::finish;
-use super::cuda_passes::Filters;
+use super::cuda::{self, AMD_FRAGMENTS, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, Scratch};
 use super::hip::{self, STAGES};
-use super::{Sizes, U};
-use crate::tile::{self, NULL, count, needs_31_bits, tensor};
-use tilemark_core::launch::{Launch, Plan, Source, Step};
-use tilemark_core::{Bytes, Info, Problem};
+use super::{Sizes, cuda_backward};
+use crate::tile::{self, needs_31_bits};
+use tilemark_core::launch::{Launch, Plan, Source};
+use tilemark_core::{Info, Problem};
 
 static GRADIENTS: Source = Source {
     path: "fftconv/gfx942_gradients.hip",
@@ -57,32 +54,13 @@ fn splits(problem: &Problem, info: &Info) -> u64 {
 
 /// Spectra and tables in order, the gradients of sequences and gates, and that of the spectrum.
 pub fn monarch(problem: &Problem, info: &Info) -> Plan {
-    let Sizes { h, n, gated, .. } = Sizes::of(problem);
-    let (cut, heads) = (Cut::of(n as u64), h as u64);
-    let scratch = Scratch::after(Places::of(gated).last(gated));
-    let (sums, splits) = (scratch.scales + 1, splits(problem, info));
-    let mut bytes = cut.scratch(heads, 1);
-    bytes.push(Bytes(4 * heads * splits * cut.sums()));
-    let launches = [
-        arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch),
-        differentiate(problem, cut, scratch, splits),
-        finish(problem, cut, sums, splits),
-    ];
-    Plan { scratch: bytes, steps: launches.into_iter().map(Step::Launch).collect() }
+    let cut = Cut::of(problem.shape.integer("n"));
+    cuda_backward::plan(problem, cut, splits(problem, info), differentiate)
 }
 
 fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> Launch {
     let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
-    let places = Places::of(gated);
-    let of_gates =
-        |tensors: [usize; 2]| tensors.map(|place| if gated { tensor(place) } else { NULL });
-    let ([pre, post], [dpre, dpost]) = (of_gates(GATES), of_gates([places.dpre, places.dpost]));
-    let Scratch { tables, spectra, scales } = scratch;
-    let mut arguments = vec![tensor(U), pre, tensor(DY), post];
-    arguments.extend([tables, spectra, scales, scales + 1, places.du].map(tensor));
-    arguments.extend([dpre, dpost]);
     let extents = [b, h, l].map(|size| size as u64);
-    arguments.extend(extents.into_iter().chain([splits]).map(count));
     let mut constants = cuda::constants(cut, problem.dtype);
     constants.extend(cut.of_signals(extents, extents[2], gated));
     Launch {
@@ -93,6 +71,6 @@ fn differentiate(problem: &Problem, cut: Cut, scratch: Scratch, splits: u64) -> 
         block: [256 * cut.radix() as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 0,
-        arguments,
+        arguments: cuda_backward::arguments(problem, scratch, splits),
     }
 }
