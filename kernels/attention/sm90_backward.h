@@ -85,11 +85,8 @@ struct KeySums {
     Ring<KV_STAGES> tile;
     u32 index, thread;                                   // of the warpgroup among the two, of the thread in the warpgroup
 
-    // Hands back a stage, by each warp for itself: its threads read the statistics, which no product waits for.
-    DEVICE void release(u32 stage) const {
-        __syncwarp();
-        if (thread % 32 == 0) mbarrier_arrive(shared.empty(stage));
-    }
+    // Hands back a stage, by each thread for itself: all read statistics, which no product waits for.
+    DEVICE void release(u32 stage) const { mbarrier_arrive(shared.empty(stage)); }
 
     // S to P. A thread's accumulator i stands at key 16 warp + lane / 4 + 8 (i / 2 % 2), query 8 (i / 4) + 2 (lane % 4) + i % 2.
     DEVICE void weigh(float (&s)[QUERIES / 2], float scale) const {
@@ -227,7 +224,7 @@ struct QueryProducts {
 DEVICE void initialise(Shared shared) {
     for (int i = 0; i < STAGES; i++) {
         mbarrier_init(shared.full(i), 1);
-        mbarrier_init(shared.empty(i), 8);
+        mbarrier_init(shared.empty(i), 256);
     }
     for (int i = 0; i < KV_STAGES; i++) {
         mbarrier_init(shared.kv_full(i), 1);

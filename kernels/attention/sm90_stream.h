@@ -60,7 +60,7 @@ struct Shared {
     DEVICE void initialise() const {
         for (int i = 0; i < CONSUMERS; i++) {
             mbarrier_init(q_full(i), 1);
-            mbarrier_init(q_empty(i), 4);
+            mbarrier_init(q_empty(i), 128);
         }
         for (int i = 0; i < STAGES; i++) {
             mbarrier_init(k_full(i), 1);

@@ -41,11 +41,8 @@ template <class Work, class Output> struct Consumer {
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
     }
-    // The place of the tile and its queries, by each warp for itself: its threads read the place, which no product waits for.
-    DEVICE void release_tile() const {
-        __syncwarp();
-        if (thread % 32 == 0) mbarrier_arrive(shared.q_empty(index));
-    }
+    // The place of the tile and its queries, by each thread for itself: all read the place, which no product waits for.
+    DEVICE void release_tile() const { mbarrier_arrive(shared.q_empty(index)); }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
 

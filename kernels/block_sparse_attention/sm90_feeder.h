@@ -17,7 +17,7 @@ struct KeyPlace { const TensorMap &k_map, &v_map; int key, head; };
 DEVICE void make_barriers(Shared shared) {
     for (int i = 0; i < CONSUMERS; i++) {
         mbarrier_init(shared.q_full(i), 1);
-        mbarrier_init(shared.q_empty(i), 4);
+        mbarrier_init(shared.q_empty(i), 128);
     }
     for (int i = 0; i < STAGES; i++) {
         mbarrier_init(shared.k_full(i), 1);
