@@ -72,7 +72,7 @@ pub struct Runner<'a> {
     cancel: &'a AtomicBool,
     /// A worker holds one case at a time.
     workers: HashMap<Key, Link>,
-    /// What else a host did during turns.
+    /// What else a host does.
     others: Others,
 }
 
@@ -147,9 +147,13 @@ impl<'a> Runner<'a> {
         self.workers.remove(&key(case));
     }
 
-    /// What the host does beside the worker of a case.
-    fn reading(&self, case: &Case) -> Option<Reading> {
-        self.workers.get(&key(case)).and_then(|worker| Reading::beside(worker.process()))
+    /// Looks what else the host does, where it is time to.
+    fn watch_others(&mut self) {
+        let now = self.clock.now();
+        if self.others.is_due(now) {
+            let workers = self.workers.values().map(Link::process);
+            self.others.look(Reading::beside(workers, now));
+        }
     }
 
     fn check_cancelled(&self) -> Result<(), RunError> {

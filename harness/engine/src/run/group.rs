@@ -184,14 +184,17 @@ impl Runner<'_> {
             return;
         }
         let case = &entrant.planned.case;
-        let (start, before) = (self.clock.now(), self.reading(case));
+        let is_host = self.is_host(&case.device);
+        if is_host {
+            self.watch_others();
+        }
+        let start = self.clock.now();
         let reply = self.ask(case, &Request::Round { index, order });
         let elapsed = self.clock.now() - start;
         entrant.wall_s += elapsed;
         entrant.device_s += elapsed;
-        let is_host = self.is_host(&case.device);
         if is_host {
-            self.others.add(elapsed, before, self.reading(case));
+            self.watch_others();
         }
         match (reply, &mut entrant.state) {
             (Ok(Reply::Round { mut round }), State::Running { timing, .. }) => {

@@ -1,40 +1,45 @@
 //! How much of a host other processes use while cases take their turns: what the kernel counts as
-//! busy, less what the worker of the case used. A host that has other work is no slower, but its
-//! times are.
+//! busy, less what the harness and its workers used. A host that has other work is no slower, but
+//! its times are.
 //!
-//! The runner looks, not the worker, which may live for one turn only.
+//! The runner looks, not a worker, which may live for one turn only; and over whole windows, since
+//! the kernel counts in ticks, of which many short turns would gather as many errors.
 
-/// Shortest time over which a load is told: the kernel counts in ticks of 10 ms.
-const WINDOW_S: f64 = 0.3;
+/// Shortest time over which a load is told: of what the kernel counts, half a dozen ticks of 10 ms
+/// can be wrong.
+const WINDOW_S: f64 = 0.5;
 
 /// Ticks a second in /proc, whatever the kernel's own.
 const TICKS: f64 = 100.0;
 
-/// Watches the load of others during turns; what happens in between is no load.
+/// Watches the load of others from one window to the next.
 #[derive(Debug, Default)]
 pub struct Others {
-    passed_s: f64,
-    others_s: f64,
+    since: Option<Reading>,
     load: Option<f64>,
 }
 
-/// Seconds of processor time until a moment: of all, and of one process.
+/// Seconds of processor time until a moment: of all, and of the harness with its workers.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
+    at_s: f64,
     busy_s: f64,
     own_s: f64,
 }
 
 impl Others {
-    /// Adds a turn of so many seconds between two readings, where the kernel gave both.
-    pub fn add(&mut self, passed_s: f64, then: Option<Reading>, now: Option<Reading>) {
-        let (Some(then), Some(now)) = (then, now) else { return };
-        self.passed_s += passed_s;
-        self.others_s += (now.busy_s - then.busy_s) - (now.own_s - then.own_s);
-        if self.passed_s >= WINDOW_S {
-            let load = (self.others_s / self.passed_s).max(0.0);
-            *self = Others { load: Some(load), ..Others::default() };
+    /// Whether the window has lasted long enough at a moment for another reading to end it.
+    pub fn is_due(&self, at_s: f64) -> bool {
+        self.since.is_none_or(|since| at_s - since.at_s >= WINDOW_S)
+    }
+
+    /// Ends the window with a reading, where the kernel gave one, and begins the next.
+    pub fn look(&mut self, now: Option<Reading>) {
+        if let (Some(then), Some(now)) = (self.since, now) {
+            let others_s = (now.busy_s - then.busy_s) - (now.own_s - then.own_s);
+            self.load = Some((others_s / (now.at_s - then.at_s)).max(0.0));
         }
+        self.since = now;
     }
 
     /// Cores that others kept busy over the last whole window; none before there was one, or where
@@ -45,13 +50,15 @@ impl Others {
 }
 
 impl Reading {
-    /// The readings now, beside this process; none where the kernel does not tell, or where the
-    /// process is gone.
-    pub fn beside(process: u32) -> Option<Self> {
-        let of = |path: &str| std::fs::read_to_string(path).ok();
-        let busy_s = busy(&of("/proc/stat")?)? / TICKS;
-        let own_s = own(&of(&format!("/proc/{process}/stat"))?)? / TICKS;
-        Some(Reading { busy_s, own_s })
+    /// The readings at a moment, beside this process and its workers; none where the kernel does
+    /// not tell, or where a worker is gone.
+    pub fn beside(workers: impl Iterator<Item = u32>, at_s: f64) -> Option<Self> {
+        let of = |path: String| std::fs::read_to_string(path).ok();
+        let own_of = |process: u32| own(&of(format!("/proc/{process}/stat"))?);
+        let processes = std::iter::once(std::process::id()).chain(workers);
+        let own_ticks = processes.map(own_of).sum::<Option<f64>>()?;
+        let busy_ticks = busy(&of("/proc/stat".to_owned())?)?;
+        Some(Reading { at_s, busy_s: busy_ticks / TICKS, own_s: own_ticks / TICKS })
     }
 }
 
@@ -63,11 +70,12 @@ fn busy(stat: &str) -> Option<f64> {
     Some([0, 1, 2, 5, 6, 7].iter().filter_map(|at| ticks.get(*at)).sum())
 }
 
-/// Ticks of a process: the 14th and 15th field, after a name that may hold spaces.
+/// Ticks of a process and of its children that have ended: the 14th to the 17th field, after a name
+/// that may hold spaces.
 fn own(stat: &str) -> Option<f64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some(ticks()? + ticks()?)
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+    let ticks = fields.map(|field| field.parse::<f64>().ok()).collect::<Option<Vec<f64>>>()?;
+    (ticks.len() == 4).then(|| ticks.iter().sum())
 }
 
 #[cfg(test)]
@@ -79,35 +87,47 @@ mod tests {
         let stat = "cpu  10 1 5 900 80 2 1 3 0 0\ncpu0 10 1 5 900 80 2 1 3 0 0\n";
         assert_eq!(busy(stat), Some(22.0));
         assert_eq!(busy("nonsense"), None);
-        let mine = "7 (a) name)) S 1 7 7 0 -1 4194304 100 0 0 0 31 11 0 0 20 0 1 0 5 1 1";
-        assert_eq!(own(mine), Some(42.0));
+        let mine = "7 (a) name)) S 1 7 7 0 -1 4194304 100 0 0 0 31 11 5 2 20 0 1 0 5 1 1";
+        assert_eq!(own(mine), Some(49.0));
+        assert_eq!(own("7 (a) S 1 7"), None);
+    }
+
+    fn reading(at_s: f64, busy_s: f64, own_s: f64) -> Option<Reading> {
+        Some(Reading { at_s, busy_s, own_s })
     }
 
     #[test]
-    fn the_load_is_that_of_others_over_windows_of_turns() {
+    fn the_load_is_that_of_others_over_whole_windows() {
         let mut others = Others::default();
-        let mut add = |passed_s, then: (f64, f64), now: (f64, f64)| {
-            let reading = |(busy_s, own_s)| Some(Reading { busy_s, own_s });
-            others.add(passed_s, reading(then), reading(now));
-            others.load()
-        };
-        assert_eq!(add(0.2, (5.0, 1.0), (5.5, 1.2)), None, "too short to tell");
-        // Another worker takes this turn, and what it used before is its own.
-        let load = add(0.2, (9.0, 7.2), (9.3, 7.4)).expect("a window is over");
-        assert!((load - 0.4 / 0.4).abs() < 1e-9, "{load}");
-        assert_eq!(add(0.1, (9.3, 7.4), (9.3, 7.4)), Some(load), "until the next window ends");
+        assert!(others.is_due(3.0), "the first reading begins a window");
+        others.look(reading(3.0, 5.0, 1.0));
+        assert_eq!(others.load(), None, "nothing has passed");
+        assert!(!others.is_due(3.2) && others.is_due(3.5));
+        others.look(reading(3.5, 5.8, 1.6));
+        let load = others.load().expect("a window is over");
+        assert!((load - 0.2 / 0.5).abs() < 1e-9, "{load}");
+        others.look(reading(5.5, 9.7, 5.6));
+        assert_eq!(others.load(), Some(0.0), "ticks that are missing are no load");
     }
 
     #[test]
-    fn a_turn_whose_worker_is_gone_tells_nothing() {
+    fn without_a_reading_the_next_window_begins_anew() {
         let mut others = Others::default();
-        others.add(1.0, Some(Reading { busy_s: 1.0, own_s: 1.0 }), None);
+        others.look(reading(1.0, 1.0, 1.0));
+        others.look(None);
         assert_eq!(others.load(), None);
+        assert!(others.is_due(1.1));
+        others.look(reading(2.0, 9.0, 1.0));
+        assert_eq!(others.load(), None, "over what passed nothing is known");
     }
 
     #[test]
     fn this_host_tells() {
-        assert!(Reading::beside(std::process::id()).is_some_and(|reading| reading.busy_s > 0.0));
-        assert!(Reading::beside(4_194_305).is_none(), "no process has such a number");
+        let here = Reading::beside(std::iter::empty(), 0.0).expect("the kernel tells");
+        assert!(here.busy_s >= here.own_s && here.busy_s > 0.0, "{here:?}");
+        assert!(
+            Reading::beside([4_194_305].into_iter(), 0.0).is_none(),
+            "no process is so numbered"
+        );
     }
 }
