@@ -181,7 +181,8 @@ pub(crate) fn mark(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// How much a verdict asks for attention: 0 most.
+/// How much a verdict asks for attention: 0 most. What is known comes before what is open, of which
+/// a busy host can make hundreds.
 pub(crate) fn urgency(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Broken { .. } => 0,
@@ -189,10 +190,10 @@ pub(crate) fn urgency(verdict: &Verdict) -> u8 {
         Verdict::Slower { .. } => 2,
         Verdict::Missing => 3,
         Verdict::BothFailed => 4,
-        Verdict::Incomparable { .. } => 5,
-        Verdict::Ambiguous => 6,
-        Verdict::Fixed => 7,
-        Verdict::Faster => 8,
+        Verdict::Fixed => 5,
+        Verdict::Faster => 6,
+        Verdict::Incomparable { .. } => 7,
+        Verdict::Ambiguous => 8,
         Verdict::New => 9,
         Verdict::Same => 10,
         Verdict::Untried => 11,
