@@ -7,19 +7,21 @@
 // A consumer's blocks form one stream through all of its tiles: the scores of the next block are computed beside the product P V of this
 // one, and the softmax of the next runs under that product, also where the next block belongs to the next tile.
 // Scores stay in units of Q Kᵀ; exponentials are 2^(s scale log2(e) - max), one FMA and one ex2 an element.
-// The row maximum that they are taken from is replaced only when a score passes it by SLACK powers of two, which spares most
-// rescalings of O: sums are in f32 and P rounds relative to its own size, so that only P's largest value depends on it.
+// The maxima that they are taken from are those of the tile's first block, and later ones are not looked for: a score above them only
+// makes a weight above 1, and P rounds relative to its own size. Where a sum leaves the range of P's type, as a score far above the
+// maximum makes it, the warp computes the block's scores a second time and finds the new maxima (sm90_again.h).
 //
 // Work: 4 N Nk d flops a head, half if causal, against N Nk ex2: at d = 128 tensor cores take 2 clocks for what 16 lanes of ex2 take 1,
 // at d = 64 both take the same.
 //
 // Launch. block (128 (1 + CONSUMERS)), grid (min(tiles, SMs)), tiles = ceil(N / (64 CONSUMERS)) B H; no cluster.
-// Dynamic shared memory: CONSUMERS D 128 (1 + min(1, 128 / D)) + STAGES TILE_N D 4 + 256 bytes.
+// Dynamic shared memory: CONSUMERS D 128 (Q_STAGES + min(1, 128 / D)) + STAGES TILE_N D 4 + 256 Q_STAGES bytes.
 // Maps, all in the 128-byte swizzle, L2 promotion 256 B, dims innermost first, of ELEMENT; d a multiple of 8 and at most D:
 //   q, o: dims (d, N, B H), box (64, 64, 1); k, v: dims (d, Nk, B Hk), box (64, TILE_N, 1)
 // Arguments: q, k, v, o maps; LSE; B H; H / Hk; N; Nk; scale log2(e); heads a band of the tile order.
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
 // Macros: those of sm90_stream.h and of softmax.h.
+#include "attention/sm90_again.h"
 #include "attention/softmax.h"
 #include "attention/sm90_stream.h"
 
@@ -40,7 +42,7 @@ struct Consumer {
     const TensorMap& o_map;
     float* lse;
     u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
-    Ring<1> queries;
+    Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
     Tile tile;                                           // with this warpgroup's own first row
     int block;                                           // of the tile: the latest whose scores were begun
@@ -49,16 +51,26 @@ struct Consumer {
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
     }
+    DEVICE u32 queries_place() const { return queries.stage * CONSUMERS + index; }
     // The place of the tile and its queries, by each thread for itself: all read the place, which no product waits for.
-    DEVICE void release_tile() const { mbarrier_arrive(shared.q_empty(index)); }
+    DEVICE void release_tile() {
+        mbarrier_arrive(shared.q_empty(queries_place()));
+        queries.advance();
+    }
+    // By each warp for itself, since only it knows that it will not read them again.
+    DEVICE void release_keys() {
+        __syncwarp();
+        if (thread % 32 == 0) mbarrier_arrive(shared.k_empty(keys.stage));
+        keys.advance();
+    }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
 
     // Waits for the next tile with its queries; whether there is one. The shuffles and the vote tell the compiler that the whole warp
     // agrees, without which it takes every branch and descriptor that follows for a thread's own: 44 R2UR a block.
     DEVICE bool next_tile() {
-        mbarrier_try_wait_parity(shared.q_full(index), queries.phase);
-        u32 slot = shared.tile(index);
+        u32 at = queries_place(), slot = shared.tile(at);
+        mbarrier_try_wait_parity(shared.q_full(at), queries.phase);
         tile.head = __shfl_sync(~0u, ld_shared(slot), 0);
         tile.row = __shfl_sync(~0u, ld_shared(slot + 4), 0) + index * 64;
         tile.blocks = __shfl_sync(~0u, ld_shared(slot + 8), 0);
@@ -68,8 +80,7 @@ struct Consumer {
         block = own - 1;
         for (int i = 0; i < skipped; i++) {
             await_keys();
-            release(shared.k_empty(keys.stage));
-            keys.advance();
+            release_keys();
         }
         return true;
     }
@@ -88,7 +99,7 @@ struct Consumer {
 
     // Starts s = Q Kᵀ of the next block.
     DEVICE void multiply_keys(float (&s)[SCORES]) const {
-        u64 q = wgmma_descriptor(shared.q(index), 16, 1024);
+        u64 q = wgmma_descriptor(shared.q(index), 16, 1024) + queries.stage * (CONSUMERS * Q_BYTES / 16);
         u64 k = wgmma_descriptor(shared.k(0), 16, 1024) + keys.stage * (KV_BYTES / 16);
 #pragma unroll
         for (int step = 0; step < D / 16; step++)
@@ -106,19 +117,31 @@ struct Consumer {
 
     // With the scores there, hands back their keys, and the queries after the last block.
     DEVICE void release_scores() {
-        release(shared.k_empty(keys.stage));
-        keys.advance();
-        if (block > 0) return;
-        release_tile();
-        queries.advance();
+        release_keys();
+        if (block == 0) release_tile();
     }
 
-    // The first part of a softmax: masks scores where some row of the warpgroup does not see the whole block, and sums exponentials.
-    DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) const {
-        if (visible_keys(shape, tile.row) < (block + 1) * TILE_N) {
-            int first = block * TILE_N + 2 * (thread % 4), mine = tile.row + thread_row();
-            int visible[2] = {visible_keys(shape, mine) - first, visible_keys(shape, mine + 8) - first};
-            mask(s, visible);
+    // Masks scores where some row of the warpgroup does not see the whole block.
+    DEVICE void hide(float (&s)[SCORES]) const {
+        if (visible_keys(shape, tile.row) >= (block + 1) * TILE_N) return;
+        int first = block * TILE_N + 2 * (thread % 4), mine = tile.row + thread_row();
+        int visible[2] = {visible_keys(shape, mine) - first, visible_keys(shape, mine + 8) - first};
+        mask(s, visible);
+    }
+
+    // The first part of a softmax: masks scores where some row of the warpgroup does not see the whole block, and sums exponentials: where rows
+    // have maxima, by these as they are, so that none has to be found before the first exponential. FIRST: of a tile. Whether O must shrink.
+    template <bool FIRST> DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) {
+        bool by_old = !FIRST && has_maxima(rows);
+        if (FIRST) rows = NO_ROWS;
+        if (!by_old) release_scores();
+        hide(s);
+        if (by_old) {
+            bool done = exponentiate_by_old(s, rows, shape.scale, most_sum(ELEMENT{}));
+            if (!done) multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
+            release_scores();
+            if (done) return false;
+            hide(s);
         }
         bool grew = raise_max(s, rows, shrink, shape.scale);
         exponentiate(s, rows, shape.scale);
@@ -177,9 +200,7 @@ DEVICE void Consumer::first_step(Sums& sums) {
     multiply_keys(s);
     wgmma_wait_group<0>();
     wgmma_pin(s);
-    release_scores();
-    rows = NO_ROWS;
-    weigh(s, rows, shrink);
+    weigh<true>(s, rows, shrink);
     round_weights<ELEMENT>(s, p);
     await_values(values);
     skip_values();
@@ -210,10 +231,8 @@ template <bool NEW_TILE> DEVICE void Consumer::step(Sums& sums, u32 accumulate, 
     multiply_values(o, p, accumulate);
     wgmma_wait_group<1>();
     wgmma_pin(s);
-    release_scores();
     Rows finished = rows;
-    if (NEW_TILE) rows = NO_ROWS;
-    bool grew = weigh(s, rows, shrink);
+    bool grew = weigh<NEW_TILE>(s, rows, shrink);
     wgmma_pin(s);
     // A wait of its own kind, which the compiler lifts no later wait above: the exponentials stay under the product.
     Ring<STAGES> ahead = values;

@@ -2,7 +2,8 @@
 // and the one thread that draws tiles and keeps queries, keys and values coming. Knows no softmax and no product.
 // Values of 8 bits come transposed, since wgmma multiplies them only where keys are contiguous.
 // Macros (default): ELEMENT (Bf16; Fp16, E4m3), D (128; 64, 256; 128 alone for E4m3), TILE_N (128: keys a stage), CONSUMERS (2; 3:
-//   warpgroups of 64 queries), STAGES (2: of keys, and of values), CAUSAL (0), STAGED_O (1: O leaves through shared memory; 0).
+//   warpgroups of 64 queries), STAGES (2: of keys, and of values), CAUSAL (0), STAGED_O (1: O leaves through shared memory; 0),
+//   Q_STAGES (1: tiles whose queries have room; 2).
 #pragma once
 #include "tile/tile.h"
 
@@ -27,6 +28,9 @@
 #ifndef STAGED_O
 #define STAGED_O 1
 #endif
+#ifndef Q_STAGES
+#define Q_STAGES 1
+#endif
 
 constexpr int TILE_M = 64 * CONSUMERS, THREADS = 128 * (1 + CONSUMERS);
 constexpr bool TRANSPOSED_VALUES = sizeof(ELEMENT) == 1;
@@ -37,7 +41,10 @@ constexpr u32 Q_PANEL = 64 * 128, KV_PANEL = TILE_N * 128;
 constexpr u32 Q_BYTES = PANELS * Q_PANEL, KV_BYTES = PANELS * KV_PANEL;    // a warpgroup's queries; a block of keys or values
 
 static_assert(!TRANSPOSED_VALUES || (D == 128 && TILE_N == 128), "keys and transposed values are one panel each");
-static_assert(8 * (2 * CONSUMERS + 4 * STAGES) + 16 * CONSUMERS <= 256, "barriers and tiles have 256 bytes");
+constexpr int TILES = CONSUMERS * Q_STAGES;              // places for a warpgroup's queries
+constexpr int KEY_READERS = TRANSPOSED_VALUES ? CONSUMERS : 4 * CONSUMERS;    // who hands a stage of keys back: warpgroups, or their warps
+
+static_assert(8 * (2 * TILES + 4 * STAGES) + 16 * TILES <= 256 * Q_STAGES, "barriers and tiles have 256 bytes");
 
 struct Shape { int heads, group, n, nk, band; float scale; };
 
@@ -45,7 +52,7 @@ struct Shape { int heads, group, n, nk, band; float scale; };
 struct Shared {
     u32 base;
     DEVICE u32 q(u32 consumer) const { return base + consumer * Q_BYTES; }
-    DEVICE u32 o(u32 consumer) const { return q(CONSUMERS) + consumer * O_PANELS * Q_PANEL; }
+    DEVICE u32 o(u32 consumer) const { return q(TILES) + consumer * O_PANELS * Q_PANEL; }
     DEVICE u32 k(u32 stage) const { return o(CONSUMERS) + stage * KV_BYTES; }
     DEVICE u32 v(u32 stage) const { return k(STAGES + stage); }
     DEVICE u32 barrier(u32 i) const { return k(2 * STAGES) + 8 * i; }
@@ -54,17 +61,17 @@ struct Shared {
     DEVICE u32 v_full(u32 stage) const { return barrier(2 * STAGES + stage); }
     DEVICE u32 v_empty(u32 stage) const { return barrier(3 * STAGES + stage); }
     DEVICE u32 q_full(u32 consumer) const { return barrier(4 * STAGES + consumer); }
-    DEVICE u32 q_empty(u32 consumer) const { return q_full(CONSUMERS + consumer); }
-    DEVICE u32 tile(u32 consumer) const { return q_full(2 * CONSUMERS) + 16 * consumer; }
+    DEVICE u32 q_empty(u32 consumer) const { return q_full(TILES + consumer); }
+    DEVICE u32 tile(u32 consumer) const { return q_full(2 * TILES) + 16 * consumer; }
 
     DEVICE void initialise() const {
-        for (int i = 0; i < CONSUMERS; i++) {
+        for (int i = 0; i < TILES; i++) {
             mbarrier_init(q_full(i), 1);
             mbarrier_init(q_empty(i), 128);
         }
         for (int i = 0; i < STAGES; i++) {
             mbarrier_init(k_full(i), 1);
-            mbarrier_init(k_empty(i), CONSUMERS);
+            mbarrier_init(k_empty(i), KEY_READERS);
             mbarrier_init(v_full(i), 1);
             mbarrier_init(v_empty(i), CONSUMERS);
         }
@@ -106,13 +113,13 @@ DEVICE int draw_tile(int tiles) { return atomicInc(&tiles_drawn, tiles - 1) + gr
 struct Producer {
     Shared shared;
     Shape shape;
-    Ring<1> queries;
+    Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
 
     // Tells a consumer which tile is next, and brings in its queries if there is one.
     DEVICE void pass_tile(const TensorMap& q_map, u32 consumer, Tile tile) const {
-        u32 full = shared.q_full(consumer), to = shared.q(consumer), slot = shared.tile(consumer);
-        mbarrier_try_wait_parity(shared.q_empty(consumer), queries.phase ^ 1);
+        u32 at = queries.stage * CONSUMERS + consumer, full = shared.q_full(at), to = shared.q(at), slot = shared.tile(at);
+        mbarrier_try_wait_parity(shared.q_empty(at), queries.phase ^ 1);
         st_shared(slot, tile.head);
         st_shared(slot + 4, tile.row);
         st_shared(slot + 8, tile.blocks);

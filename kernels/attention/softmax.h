@@ -71,6 +71,31 @@ template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale
     }
 }
 
+// The same by the maxima as they are, with no search for larger ones first: a larger score only makes weights above 1, which are as good in
+// types of this range. False if some sum of the warp is beyond `most`; then the scores are lost, and nothing was added.
+template <int N> DEVICE bool exponentiate_by_old(float (&s)[N], Rows& rows, float scale, float most) {
+    float sum[2][2] = {};
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        int h = i / 2 % 2;
+        s[i] = ex2_approx(fmaf(s[i], scale, -(rows.max[h] * scale)));
+        sum[h][i % 2] += s[i];
+    }
+#pragma unroll
+    for (int h = 0; h < 2; h++) sum[h][0] += sum[h][1];
+    if (__any_sync(~0u, !(fmaxf(sum[0][0], sum[1][0]) <= most))) return false;
+#pragma unroll
+    for (int h = 0; h < 2; h++) rows.sum[h] += sum[h][0];
+    return true;
+}
+
+// What a sum of weights may be that this type holds, with the values' product and the sums to come in f32.
+DEVICE constexpr float most_sum(Fp16) { return 32768; }
+DEVICE constexpr float most_sum(Bf16) { return 1.8446744e19f; }
+
+// Whether every row of the warp has a maximum: it has seen a key.
+DEVICE bool has_maxima(const Rows& rows) { return !__any_sync(~0u, rows.max[0] == -INFINITE || rows.max[1] == -INFINITE); }
+
 // Two neighbouring scores make a register of the next product's operand, in the very order in which they stand.
 template <class T, int N> DEVICE void round_weights(const float (&s)[N], u32 (&p)[N / 8][4]) {
 #pragma unroll

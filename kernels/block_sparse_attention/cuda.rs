@@ -24,6 +24,7 @@ static BLOCKS: Source = Source {
         HEADS,
         CONSUMER,
         FEEDER,
+        AGAIN,
         SOFTMAX,
         STREAM,
         tile::TILE,
@@ -42,6 +43,7 @@ static RANGES: Source = Source {
         HEADS,
         CONSUMER,
         FEEDER,
+        AGAIN,
         SOFTMAX,
         STREAM,
         tile::TILE,
@@ -59,6 +61,8 @@ pub const CONSUMER: Header = Header {
 };
 pub const FEEDER: Header =
     Header { name: "block_sparse_attention/sm90_feeder.h", text: include_str!("sm90_feeder.h") };
+pub const AGAIN: Header =
+    Header { name: "attention/sm90_again.h", text: include_str!("../attention/sm90_again.h") };
 pub const SOFTMAX: Header =
     Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") };
 pub const STREAM: Header =
@@ -168,14 +172,16 @@ pub struct Tile {
     pub consumers: u32,
     /// Of keys, and of values.
     pub stages: u32,
+    /// Tiles whose queries have room.
+    pub query_stages: u32,
 }
 
 impl Tile {
     /// Those of dense attention, which were measured to be its best.
     pub fn of(d: usize) -> Self {
         match d {
-            0..=64 => Tile { head: 64, keys: 128, consumers: 3, stages: 3 },
-            _ => Tile { head: 128, keys: 128, consumers: 2, stages: 2 },
+            0..=64 => Tile { head: 64, keys: 128, consumers: 3, stages: 3, query_stages: 2 },
+            _ => Tile { head: 128, keys: 128, consumers: 2, stages: 2, query_stages: 1 },
         }
     }
 
@@ -194,13 +200,15 @@ impl Tile {
             ("TILE_N", number(self.keys)),
             ("CONSUMERS", number(self.consumers)),
             ("STAGES", number(self.stages)),
+            ("Q_STAGES", number(self.query_stages)),
         ]
     }
 
     /// Of a block.
     pub fn shared_bytes(&self) -> u32 {
-        let queries_and_output = 2 * ROWS * self.consumers * self.head * 2;
-        let bytes = queries_and_output + self.stages * self.keys * self.head * 4 + 256;
+        let rows = ROWS * self.consumers * self.head * 2;
+        let stages = self.stages * self.keys * self.head * 4;
+        let bytes = self.query_stages * (rows + 256) + rows + stages;
         debug_assert!(bytes <= SM90_SHARED_BYTES);
         bytes
     }

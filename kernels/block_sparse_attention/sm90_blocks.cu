@@ -9,7 +9,7 @@
 // Work: 4 d flops a pair that is seen, against one ex2 a pair: as in dense attention both take the same at d = 64.
 //
 // Launch. block (128 (1 + CONSUMERS)), grid (min(tiles, SMs)); no cluster.
-// Dynamic shared memory: CONSUMERS D 128 (1 + min(1, 128 / D)) + STAGES TILE_N D 4 + 256 bytes.
+// Dynamic shared memory: CONSUMERS D 128 (Q_STAGES + min(1, 128 / D)) + STAGES TILE_N D 4 + 256 Q_STAGES bytes.
 // Maps, all in the 128-byte swizzle, L2 promotion 256 B, dims (d, L, B H) of ELEMENT, innermost first; d a multiple of 8 and at most D:
 //   q: box (64, 64, 1); k, v: box (64, TILE_N, 1)
 // Arguments: q, k, v maps; blocks; segments, the work list; O; LSE; B H; L; d; tiles = Σ ceil(rows / (64 CONSUMERS)) B H; scale log2(e).

@@ -4,8 +4,13 @@
 #include "block_sparse_attention/block_list.h"
 #include "block_sparse_attention/sm90_feeder.h"
 
-// The keys that a thread's two rows see, counted from the tile's first key.
-struct Seen { int first[2], end[2]; };
+// The keys that a thread's two rows see, [first, end) counted from the tile's first key, the end in the upper half of a word: a tile keeps
+// them where registers are scarce.
+struct Seen {
+    u32 range[2];
+    DEVICE int first(int h) const { return range[h] & 0xffff; }
+    DEVICE int end(int h) const { return range[h] >> 16; }
+};
 
 // Scores of keys outside [first, end) become -inf; both count from the thread's first column.
 template <int N> DEVICE void mask_outside(float (&s)[N], const int (&first)[2], const int (&end)[2]) {
@@ -61,8 +66,8 @@ struct BlockList {
             Block block = segment;
             for (int i = 0; packed && i < blocks.count; i++)
                 if (min_int(row + 8 * h, last) >= blocks.at[i].row) block = blocks.at[i];
-            seen.first[h] = block.key - segment.key;
-            seen.end[h] = seen.first[h] + block.keys;
+            u32 first = block.key - segment.key;
+            seen.range[h] = first | (first + block.keys) << 16;
         }
         return seen;
     }
@@ -70,9 +75,9 @@ struct BlockList {
     // Masks where some row of the warp does not see the whole stage; `column` is the thread's first.
     DEVICE void hide(float (&s)[TILE_N / 2], const Seen& seen, Place, int stage, int column) const {
         int first = stage * TILE_N;
-        bool whole = first >= seen.first[0] && first >= seen.first[1] && first + TILE_N <= seen.end[0] && first + TILE_N <= seen.end[1];
+        bool whole = first >= seen.first(0) && first >= seen.first(1) && first + TILE_N <= seen.end(0) && first + TILE_N <= seen.end(1);
         if (!__any_sync(~0u, !whole)) return;
         first += column;
-        mask_outside(s, {seen.first[0] - first, seen.first[1] - first}, {seen.end[0] - first, seen.end[1] - first});
+        mask_outside(s, {seen.first(0) - first, seen.first(1) - first}, {seen.end(0) - first, seen.end(1) - first});
     }
 };

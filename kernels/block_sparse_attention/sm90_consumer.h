@@ -8,6 +8,7 @@
 // feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
 // Macros: those of attention/sm90_stream.h, D at most 128, and of attention/softmax.h.
 #pragma once
+#include "attention/sm90_again.h"
 #include "attention/softmax.h"
 #include "block_sparse_attention/sm90_feeder.h"
 
@@ -31,7 +32,7 @@ template <class Work, class Output> struct Consumer {
     Output output;
     float scale;
     u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
-    Ring<1> queries;
+    Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
     Place place;                                         // with this warpgroup's own first row
     int end;                                             // of the rows that are the list's
@@ -41,8 +42,18 @@ template <class Work, class Output> struct Consumer {
     DEVICE void release(u32 barrier) const {
         if (thread == 0) mbarrier_arrive(barrier);
     }
+    DEVICE u32 queries_place() const { return queries.stage * CONSUMERS + index; }
     // The place of the tile and its queries, by each thread for itself: all read the place, which no product waits for.
-    DEVICE void release_tile() const { mbarrier_arrive(shared.q_empty(index)); }
+    DEVICE void release_tile() {
+        mbarrier_arrive(shared.q_empty(queries_place()));
+        queries.advance();
+    }
+    // By each warp for itself, since only it knows that it will not read them again.
+    DEVICE void release_keys() {
+        __syncwarp();
+        if (thread % 32 == 0) mbarrier_arrive(shared.k_empty(keys.stage));
+        keys.advance();
+    }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
 
@@ -52,8 +63,8 @@ template <class Work, class Output> struct Consumer {
     // Waits for the next tile with its queries; whether there is one. The shuffles and the vote tell the compiler that the whole warp
     // agrees, without which it takes every branch and descriptor that follows for a thread's own.
     DEVICE bool next_tile() {
-        mbarrier_try_wait_parity(shared.q_full(index), queries.phase);
-        u32 slot = shared.tile(index);
+        u32 at = queries_place(), slot = shared.tile(at);
+        mbarrier_try_wait_parity(shared.q_full(at), queries.phase);
         place.head = __shfl_sync(~0u, ld_shared(slot), 0);
         place.row = __shfl_sync(~0u, ld_shared(slot + 4), 0);
         place.segment = __shfl_sync(~0u, ld_shared(slot + 8), 0);
@@ -71,22 +82,19 @@ template <class Work, class Output> struct Consumer {
 
     // Hands back a tile that it has no rows of.
     DEVICE void drain() {
-#pragma unroll 1
         for (; stage >= 0; stage--) {
             await_keys();
-            release(shared.k_empty(keys.stage));
-            keys.advance();
+            release_keys();
             await_values(values);
             release(shared.v_empty(values.stage));
             values.advance();
         }
         release_tile();
-        queries.advance();
     }
 
     // Starts s = Q Kᵀ of the next stage.
     DEVICE void multiply_keys(float (&s)[SCORES]) const {
-        u64 q = wgmma_descriptor(shared.q(index), 16, 1024);
+        u64 q = wgmma_descriptor(shared.q(index), 16, 1024) + queries.stage * (CONSUMERS * Q_BYTES / 16);
         u64 k = wgmma_descriptor(shared.k(0), 16, 1024) + keys.stage * (KV_BYTES / 16);
 #pragma unroll
         for (int step = 0; step < D / 16; step++)
@@ -104,16 +112,24 @@ template <class Work, class Output> struct Consumer {
 
     // With the scores there, hands back their keys, and the queries after the last stage.
     DEVICE void release_scores() {
-        release(shared.k_empty(keys.stage));
-        keys.advance();
-        if (stage > 0) return;
-        release_tile();
-        queries.advance();
+        release_keys();
+        if (stage == 0) release_tile();
     }
 
-    // The first part of a softmax: masks scores where some row of the warp does not see the whole stage, and sums exponentials.
-    DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) const {
+    // The first part of a softmax: masks scores where some row of the warp does not see the whole stage, and sums exponentials: where rows
+    // have maxima, by these as they are, so that none has to be found before the first exponential. FIRST: of a tile. Whether O must shrink.
+    template <bool FIRST> DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) {
+        bool by_old = !FIRST && has_maxima(rows);
+        if (FIRST) rows = NO_ROWS;
+        if (!by_old) release_scores();
         work.hide(s, seen, place, stage, 2 * (thread % 4));
+        if (by_old) {
+            bool done = exponentiate_by_old(s, rows, scale, most_sum(ELEMENT{}));
+            if (!done) multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
+            release_scores();
+            if (done) return false;
+            work.hide(s, seen, place, stage, 2 * (thread % 4));
+        }
         bool grew = raise_max(s, rows, shrink, scale);
         exponentiate(s, rows, scale);
         return grew;
@@ -135,9 +151,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::first_st
     multiply_keys(s);
     wgmma_wait_group<0>();
     wgmma_pin(s);
-    release_scores();
-    rows = NO_ROWS;
-    weigh(s, rows, shrink);
+    weigh<true>(s, rows, shrink);
     round_weights<ELEMENT>(s, p);
     await_values(values);
 }
@@ -169,10 +183,8 @@ DEVICE void Consumer<Work, Output>::step(Sums& sums, u32 accumulate, Place done,
     multiply_values(o, p, accumulate);
     wgmma_wait_group<1>();
     wgmma_pin(s);
-    release_scores();
     Rows finished = rows;
-    if (NEW_TILE) rows = NO_ROWS;
-    bool grew = weigh(s, rows, shrink);
+    bool grew = weigh<NEW_TILE>(s, rows, shrink);
     wgmma_pin(s);
     // A wait of its own kind, which the compiler lifts no later wait above: the exponentials stay under the product.
     Ring<STAGES> ahead = values;

@@ -15,13 +15,13 @@ struct KeyPlace { const TensorMap &k_map, &v_map; int key, head; };
 
 // By one thread, before all threads meet.
 DEVICE void make_barriers(Shared shared) {
-    for (int i = 0; i < CONSUMERS; i++) {
+    for (int i = 0; i < TILES; i++) {
         mbarrier_init(shared.q_full(i), 1);
         mbarrier_init(shared.q_empty(i), 128);
     }
     for (int i = 0; i < STAGES; i++) {
         mbarrier_init(shared.k_full(i), 1);
-        mbarrier_init(shared.k_empty(i), CONSUMERS);
+        mbarrier_init(shared.k_empty(i), KEY_READERS);
         mbarrier_init(shared.v_full(i), 1);
         mbarrier_init(shared.v_empty(i), CONSUMERS);
     }
@@ -33,13 +33,13 @@ template <class Work, class Queries> struct Feeder {
     Shared shared;
     Work work;
     Queries source;
-    Ring<1> queries;
+    Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
 
     // Tells a consumer which tile is next, and brings in its queries if there is one.
     DEVICE void pass(u32 consumer, Place place) const {
-        u32 full = shared.q_full(consumer), to = shared.q(consumer), slot = shared.tile(consumer);
-        mbarrier_try_wait_parity(shared.q_empty(consumer), queries.phase ^ 1);
+        u32 at = queries.stage * CONSUMERS + consumer, full = shared.q_full(at), to = shared.q(at), slot = shared.tile(at);
+        mbarrier_try_wait_parity(shared.q_empty(at), queries.phase ^ 1);
         st_shared(slot, place.head);
         st_shared(slot + 4, place.row);
         st_shared(slot + 8, place.segment);

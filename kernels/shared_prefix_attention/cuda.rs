@@ -5,7 +5,7 @@
 
 use super::parts::{MOST_PARTS, PARTS, best_parts, merge, parts_of, scale_of_powers};
 use super::{LEVEL_K, LEVEL_V, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
-use crate::block_sparse_attention::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
+use crate::block_sparse_attention::{AGAIN, BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
 use crate::tile::{
     self, SM90_SHARED_BYTES, count, element, needs_31_bits, needs_sm_90a, swizzled_map,
 };
@@ -24,6 +24,7 @@ static HYDRAGEN: Source = Source {
         PARTS,
         CONSUMER,
         FEEDER,
+        AGAIN,
         SOFTMAX,
         STREAM,
         tile::TILE,
