@@ -21,5 +21,7 @@ DEVICE void multiply_again(float (&s)[TILE_N / 2], u32 q, u32 k, u32 warp) {
             mma_m16n8k16(ELEMENT{}, reinterpret_cast<float(&)[4]>(s[8 * i]), a, b[0], b[1]);
             mma_m16n8k16(ELEMENT{}, reinterpret_cast<float(&)[4]>(s[8 * i + 4]), a, b[2], b[3]);
         }
+        // Keys are read before the copy engine may overwrite them; behind the loop it costs hydragen three registers in memory.
+        fence_proxy_async();
     }
 }
