@@ -3,7 +3,7 @@
 
 use crate::interpreted::{compiler, for_each_plan, verdict};
 use crate::testing::Trial;
-use crate::{attention, block_sparse_attention, fftconv, gemm, shared_prefix_attention};
+use crate::{attention, block_sparse_attention, fftconv, gemm, rmsnorm, shared_prefix_attention};
 use tilemark_cdna::exec::group::Order;
 use tilemark_core::launch::{Header, Plan, Source, Step};
 use tilemark_core::{Dtype, Family};
@@ -232,10 +232,14 @@ static BREAKAGES: &[Breakage] = &[
         FFTCONV,
         ["N3 <= lanes / 4", "N3 < lanes / 4"],
     ),
+    Breakage("hip_registers", &rmsnorm::RmsNorm, ROWS, ["    row.trim(hidden, shift);\n", ""]),
+    Breakage("hip_registers", &rmsnorm::RmsNorm, ROWS, ["!ALIGNED && at_end)", "false)"]),
+    Breakage("hip_registers", &rmsnorm::RmsNormBackward, ROWS, ["h_row.trim(hidden, shift);", ""]),
 ];
 
 const FFTCONV: &str = "b=9,h=2,n=1024,l=777,gated=true";
 const OUTER: &str = "b=1,h=1,n=65536,l=777";
+const ROWS: &str = "rows=19,hidden=257,residual=true";
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
 const BLOCKS: &str = "b=1,h=1,schedule=image256,mask=block_diagonal";

@@ -3,11 +3,12 @@
 //   dweight = sum over rows of dy h r, left in parts that weight_gradient.cu adds up.
 // h, dy, dh_above, dh (rows, hidden); weight (hidden); partial (grid, hidden) in f32; sums in f32; r is computed again rather than read.
 //
-// Mapping: as forward.cu; a thread keeps its columns' part of dweight in registers over all its rows, a block leaves one row of `partial`.
+// Mapping: WARPS warps hold a row in registers and take every grid-th; a thread keeps its columns' part of dweight in registers over all its
+// rows, a block leaves one row of `partial`.
 // Work: 11 flops an element over 3 elements moved (4 with RESIDUAL): bound by memory.
 //
-// Launch. block (32 WARPS GROUPS), grid (any, at most ceil(rows / GROUPS)), dynamic shared memory GROUPS hidden 4 bytes where GROUPS > 1, else 0;
-//   then weight_gradient.cu.
+// Launch. block (32 WARPS), grid (at most rows; a multiple of 8 or the rows where ALIGNED is 0, so that all rows of a block start alike),
+//   dynamic shared memory 512 WARPS VECTORS bytes where ALIGNED is 0, else 0; then weight_gradient.cu, as early as the device will.
 // Arguments: h, dy, dh_above (null without RESIDUAL), weight, dh, partial, rows, hidden, epsilon (f32).
 // Macros: those of row.h, and RESIDUAL (0).
 #include "rmsnorm/row.h"
@@ -16,25 +17,34 @@
 #define RESIDUAL 0
 #endif
 
-static_assert(WARPS == 1 || GROUPS == 1, "groups take different numbers of rows, and a row of several warps waits for the block");
+// This thread's vector i of the weight: from L1, or where that is put together from elements as the thread has kept it for itself.
+DEVICE Vector16 weight_at(const ELEMENT* weight, const Vector16* kept, int i, int hidden) {
+    return ALIGNED ? load_weight(weight, column_of(i), hidden) : kept[i * THREADS + threadIdx.x];
+}
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_backward(const ELEMENT* h, const ELEMENT* dy, const ELEMENT* dh_above, const ELEMENT* __restrict__ weight, ELEMENT* dh, float* partial,
                       int rows, int hidden, float epsilon) {
-    extern __shared__ float block_sums[];
-    int step = gridDim.x * GROUPS, turn = 0;
-    long long row = blockIdx.x * GROUPS + group_index();
+    extern __shared__ Vector16 kept[];
+    griddepcontrol_launch_dependents();
+    int shift = shift_of(blockIdx.x * (long long)hidden), turn = 0;
     Row h_row, dy_row, above;
     float dweight[VECTORS][8] = {};
-    for (; row < rows; row += step, turn++) {
-        h_row.load(h + row * hidden, hidden);
-        dy_row.load(dy + row * hidden, hidden);
-        if (RESIDUAL) above.load(dh_above + row * hidden, hidden);
+    if (!ALIGNED)
+#pragma unroll
+        for (int i = 0; i < VECTORS; i++) kept[i * THREADS + threadIdx.x] = load_weight(weight, column_of(i, shift), hidden);
+    for (long long row = blockIdx.x; row < rows; row += gridDim.x, turn++) {
+        bool at_end = is_at_end(row, rows, hidden);
+        h_row.load(h + row * hidden, hidden, shift, at_end);
+        dy_row.load(dy + row * hidden, hidden, shift, at_end);
+        if (RESIDUAL) above.load(dh_above + row * hidden, hidden, shift, at_end);
+        h_row.trim(hidden, shift);
+        dy_row.trim(hidden, shift);
         float squares = 0, products = 0;
 #pragma unroll
         for (int i = 0; i < VECTORS; i++) {
             float x[8], g[8], w[8];
-            unpack<ELEMENT>(h_row.vector[i], x), unpack<ELEMENT>(dy_row.vector[i], g), unpack<ELEMENT>(load_vector<false>(weight, i, hidden), w);
+            unpack<ELEMENT>(h_row.vector[i], x), unpack<ELEMENT>(dy_row.vector[i], g), unpack<ELEMENT>(weight_at(weight, kept, i, hidden), w);
 #pragma unroll
             for (int j = 0; j < 8; j++) squares += x[j] * x[j], products += g[j] * w[j] * x[j];
         }
@@ -43,15 +53,15 @@ void rmsnorm_backward(const ELEMENT* h, const ELEMENT* dy, const ELEMENT* dh_abo
 #pragma unroll
         for (int i = 0; i < VECTORS; i++) {
             float x[8], g[8], w[8], out[8] = {};
-            unpack<ELEMENT>(h_row.vector[i], x), unpack<ELEMENT>(dy_row.vector[i], g), unpack<ELEMENT>(load_vector<false>(weight, i, hidden), w);
+            unpack<ELEMENT>(h_row.vector[i], x), unpack<ELEMENT>(dy_row.vector[i], g), unpack<ELEMENT>(weight_at(weight, kept, i, hidden), w);
             if (RESIDUAL) unpack<ELEMENT>(above.vector[i], out);
 #pragma unroll
             for (int j = 0; j < 8; j++) {
                 out[j] += r * (g[j] * w[j] - x[j] * pull);
                 dweight[i][j] += g[j] * x[j] * r;
             }
-            store_vector(dh + row * hidden, i, out, hidden);
+            store_vector(dh + row * hidden, column_of(i, shift), out, hidden);
         }
     }
-    store_partial(dweight, block_sums, partial, hidden);
+    store_partial(dweight, nullptr, partial, hidden, shift);
 }

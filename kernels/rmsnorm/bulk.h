@@ -1,5 +1,5 @@
-// A ring of tiles of GROUPS whole rows in shared memory, filled and emptied by the copy engine; what sm90_bulk_forward.cu and
-// sm90_bulk_backward.cu share. A tile of each of STREAMS tensors is under way for every stage, without a register held for it.
+// A ring of tiles of GROUPS whole rows in shared memory, filled and emptied by the copy engine, for
+// sm90_bulk_backward.cu. A tile of each of STREAMS tensors is under way for every stage, without a register held for it.
 // Knows no formula. Macros: those of row.h (ALIGNED is 1: hidden is a multiple of 8), and STAGES (4).
 #pragma once
 #include "rmsnorm/row.h"

@@ -1,4 +1,4 @@
-//! The table of measured choices for the kernels that move rows by the copy engine.
+//! The table of measured choices for the backward kernel that moves rows by the copy engine.
 //!
 //! It holds what `choices.toml` says, which tuning writes, and finds the entry for a problem. It
 //! must not know how a kernel is launched.
@@ -24,24 +24,13 @@ struct Table {
 #[derive(Deserialize)]
 struct Choice {
     model: String,
-    pass: Pass,
     residual: bool,
     hidden: u64,
     #[serde(flatten)]
     tile: Tile,
 }
 
-/// Which way the gradients go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pass {
-    /// y from x.
-    Forward,
-    /// dx from dy.
-    Backward,
-}
-
-/// Constants of the kernels, by the names of their macros.
+/// Constants of the kernel, by the names of their macros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Tile {
@@ -78,14 +67,13 @@ const MOST_THREADS: u64 = 640;
 
 /// The tile of the nearest entry that is legal for these rows, if they are whole vectors and there
 /// is one, with as many blocks as a multiprocessor holds at this hidden size.
-pub fn nearest(rows: Rows, pass: Pass, info: &Info) -> Option<Tile> {
+pub fn nearest(rows: Rows, info: &Info) -> Option<Tile> {
     if !rows.hidden.is_multiple_of(8) {
         return None;
     }
-    let tensors = tile_tensors(pass, rows.residual);
+    let tensors = tile_tensors(rows.residual);
     let legal = |choice: &&Choice| {
-        choice.pass == pass
-            && choice.residual == rows.residual
+        choice.residual == rows.residual
             && choice.tile.threads(rows.hidden) <= MOST_THREADS
             && choice.tile.shared_bytes(rows.hidden, tensors) <= u64::from(SM90_SHARED_BYTES)
     };
@@ -96,13 +84,9 @@ pub fn nearest(rows: Rows, pass: Pass, info: &Info) -> Option<Tile> {
         .map(|choice| choice.tile_at(rows.hidden))
 }
 
-/// How many tensors have tiles in shared memory.
-pub fn tile_tensors(pass: Pass, residual: bool) -> u64 {
-    let without = match pass {
-        Pass::Forward => 1,
-        Pass::Backward => 2,
-    };
-    without + u64::from(residual)
+/// How many tensors have tiles in shared memory: r, dy and, with a residual, dr.
+pub fn tile_tensors(residual: bool) -> u64 {
+    2 + u64::from(residual)
 }
 
 impl Choice {

@@ -1,11 +1,11 @@
 //! Who can run the device kernels of both passes, and their launches.
 //!
-//! The contracts stand at the sources' heads; this file states them once more as data. Two kernels
-//! serve a pass: one holds rows in registers and takes any of them, one moves rows by the copy
+//! The contracts stand at the sources' heads; this file states them once more as data. One kernel a
+//! pass holds rows in registers and takes any of them; a second one backward moves rows by the copy
 //! engine and takes those that are whole vectors and fit shared memory.
 
 use super::EPSILON;
-use super::choices::{Pass, nearest, tile_tensors};
+use super::choices::{nearest, tile_tensors};
 use crate::tile::{self, AMD, NULL, count, element, needs_31_bits, needs_amd, needs_sm, tensor};
 use tilemark_core::device::Vendor;
 use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source, Step};
@@ -21,11 +21,6 @@ static FORWARD: Source =
     Source { path: "rmsnorm/forward.cu", text: include_str!("forward.cu"), headers: ROW_HEADERS };
 static BACKWARD: Source =
     Source { path: "rmsnorm/backward.cu", text: include_str!("backward.cu"), headers: ROW_HEADERS };
-static BULK_FORWARD: Source = Source {
-    path: "rmsnorm/sm90_bulk_forward.cu",
-    text: include_str!("sm90_bulk_forward.cu"),
-    headers: BULK_HEADERS,
-};
 static BULK_BACKWARD: Source = Source {
     path: "rmsnorm/sm90_bulk_backward.cu",
     text: include_str!("sm90_bulk_backward.cu"),
@@ -43,19 +38,14 @@ const VECTOR: u64 = 8;
 /// Warps of the largest block.
 const MOST_WARPS: u64 = 32;
 
-/// The longest row that the registers of the largest block hold, at four vectors a thread; beyond
-/// two, which is 16384 elements, they spill.
-const LONGEST_ROW: u64 = MOST_WARPS * 32 * VECTOR * 4;
+/// The longest row that the registers of the largest block hold at two vectors a thread.
+const LONGEST_OF_TWO: u64 = MOST_WARPS * 32 * VECTOR * 2;
 
-/// Threads a multiprocessor is to hold of the kernels that keep rows in registers: 64 registers each.
-const RESIDENT_THREADS: u64 = 1024;
+/// The same at four vectors a thread, which spill beyond two but for the forward pass of aligned rows.
+const LONGEST_ROW: u64 = 2 * LONGEST_OF_TWO;
 
-/// The same where elements are loaded one by one, or a residual meets fp16, which takes up to 119
-/// registers: with 640 threads the backward pass spilled 8 bytes.
-const RESIDENT_THREADS_SLOW: u64 = 512;
-
-/// Blocks a multiprocessor holds at most.
-pub const MOST_BLOCKS: u64 = 32;
+/// Blocks that a multiprocessor is asked to hold at most: sm_89 holds no more.
+pub const MOST_BLOCKS: u64 = 24;
 
 /// A problem of either pass as the kernels see it.
 #[derive(Clone, Copy)]
@@ -79,23 +69,10 @@ impl Rows {
         self.hidden.is_multiple_of(VECTOR)
     }
 
-    /// Warps of so many lanes that hold a row in registers, and vectors a thread.
-    fn in_registers(self, lanes: u64) -> (u64, u64) {
-        let vectors = if self.hidden > LONGEST_ROW / 2 { 4 } else { 2 };
-        (self.hidden.div_ceil(lanes * VECTOR * vectors), vectors)
-    }
-
-    /// Blocks of these warps that a multiprocessor is to hold.
-    fn resident_blocks(self, lanes: u64) -> u64 {
-        let block = lanes * self.in_registers(lanes).0;
-        let is_slow = !self.is_aligned() || (self.residual && self.dtype == Dtype::F16);
-        let blocks = if is_slow {
-            // To the nearest: one block of 288 threads would leave the multiprocessor half empty.
-            (RESIDENT_THREADS_SLOW + block / 2) / block
-        } else {
-            RESIDENT_THREADS / block
-        };
-        blocks.clamp(1, MOST_BLOCKS)
+    /// Elements of the vectors that a row touches: unless all rows are whole vectors, the first and
+    /// the last belong to two rows.
+    fn touched(self) -> u64 {
+        if self.is_aligned() { self.hidden } else { self.hidden + VECTOR - 1 }
     }
 
     /// The macros of every kernel of rows, for rows of `warps` warps.
@@ -144,7 +121,7 @@ pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
 pub fn any_amd(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_amd(info, AMD)?;
     // Four vectors a thread spill in the largest block, which leaves a thread 128 registers.
-    fits_registers(problem, LONGEST_ROW / 2)
+    fits_registers(problem, LONGEST_OF_TWO)
 }
 
 fn fits_registers(problem: &Problem, longest: u64) -> Result<(), String> {
@@ -152,8 +129,8 @@ fn fits_registers(problem: &Problem, longest: u64) -> Result<(), String> {
     if !matches!(rows.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("takes bf16 and f16, not {}", rows.dtype));
     }
-    if rows.hidden > longest {
-        return Err(format!("a block's registers hold {longest} elements, not {}", rows.hidden));
+    if rows.touched() > longest {
+        return Err(format!("a block's registers hold {longest} elements, not {}", rows.touched()));
     }
     needs_31_bits(&[rows.rows])
 }
@@ -164,41 +141,72 @@ pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
     any_since_sm80(problem, info)
 }
 
-/// Rows in registers, the next one loaded before this one is summed.
+/// A row a block, in registers.
 pub fn forward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch =
-        in_registers(&FORWARD, "rmsnorm_forward", rows, rows.forward_arguments(), info);
+    let hold = hold_forward(rows, lanes(info));
+    let mut launch = in_registers(&FORWARD, "rmsnorm_forward", rows, hold, info);
     launch.grid[0] = rows.rows as u32;
+    launch.arguments = rows.forward_arguments();
     Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] }
-}
-
-/// Rows by the copy engine, or in registers where they are not whole vectors or do not fit.
-pub fn bulk_forward(problem: &Problem, info: &Info) -> Plan {
-    let rows = Rows::of(problem);
-    match by_copies(rows, Pass::Forward, info) {
-        Some(launch) => Plan { scratch: Vec::new(), steps: vec![Step::Launch(launch)] },
-        None => forward(problem, info),
-    }
 }
 
 /// The backward pass with rows in registers, then the sum of the weight's gradients.
 pub fn backward(problem: &Problem, info: &Info) -> Plan {
     let rows = Rows::of(problem);
-    let mut launch =
-        in_registers(&BACKWARD, "rmsnorm_backward", rows, rows.backward_arguments(), info);
-    let resident = rows.resident_blocks(lanes(info)) * u64::from(info.units);
+    let hold = hold_backward(rows, lanes(info));
+    let mut launch = in_registers(&BACKWARD, "rmsnorm_backward", rows, hold, info);
+    let mut resident = hold.blocks * u64::from(info.units);
+    if !rows.is_aligned() {
+        // All rows of a block start at the same place of a vector.
+        resident = (resident / VECTOR).max(1) * VECTOR;
+        launch.dynamic_shared_bytes = 16 * launch.block[0] * hold.vectors as u32;
+    }
     launch.grid[0] = resident.min(rows.rows) as u32;
-    with_weight_gradient(rows, launch)
+    launch.arguments = rows.backward_arguments();
+    with_weight_gradient(rows, launch, info)
 }
 
 /// The same with rows by the copy engine, where they are whole vectors and fit.
 pub fn bulk_backward(problem: &Problem, info: &Info) -> Plan {
-    let rows = Rows::of(problem);
-    match by_copies(rows, Pass::Backward, info) {
-        Some(launch) => with_weight_gradient(rows, launch),
+    match by_copies(Rows::of(problem), info) {
+        Some(launch) => with_weight_gradient(Rows::of(problem), launch, info),
         None => backward(problem, info),
     }
+}
+
+/// How a block's threads hold a row in registers.
+#[derive(Clone, Copy)]
+struct Hold {
+    /// Vectors a thread.
+    vectors: u64,
+    /// Warps a row.
+    warps: u64,
+    /// Blocks that a multiprocessor is to find registers for.
+    blocks: u64,
+}
+
+impl Hold {
+    /// Blocks of at most so many threads a multiprocessor.
+    fn of(rows: Rows, lanes: u64, vectors: u64, threads: u64) -> Self {
+        let warps = rows.touched().div_ceil(lanes * VECTOR * vectors);
+        Hold { vectors, warps, blocks: (threads / (lanes * warps)).clamp(1, MOST_BLOCKS) }
+    }
+}
+
+/// With two vectors a thread takes 40 registers, with four 64, as with two where rows are not aligned.
+fn hold_forward(rows: Rows, lanes: u64) -> Hold {
+    match (rows.is_aligned(), rows.touched()) {
+        (true, ..=4096) => Hold::of(rows, lanes, 2, 1536),
+        (false, ..=LONGEST_OF_TWO) => Hold::of(rows, lanes, 2, 1024),
+        _ => Hold::of(rows, lanes, 4, 1024),
+    }
+}
+
+/// With two vectors a thread takes 64 registers, and 84 where rows are not aligned.
+fn hold_backward(rows: Rows, lanes: u64) -> Hold {
+    let vectors = if rows.touched() > LONGEST_OF_TWO { 4 } else { 2 };
+    Hold::of(rows, lanes, vectors, if rows.is_aligned() { 1024 } else { 640 })
 }
 
 /// Threads of a warp.
@@ -206,19 +214,17 @@ fn lanes(info: &Info) -> u64 {
     if info.vendor == Vendor::Amd { 64 } else { 32 }
 }
 
-/// A launch with a group of warps a block; its grid is left to the caller.
+/// A launch with a row a block at a time; its grid and arguments are left to the caller.
 fn in_registers(
     source: &'static Source,
     entry: &'static str,
     rows: Rows,
-    arguments: Vec<Argument>,
+    hold: Hold,
     info: &Info,
 ) -> Launch {
-    let lanes = lanes(info);
-    let (warps, vectors) = rows.in_registers(lanes);
     // What the bound on blocks means is NVIDIA's alone.
-    let blocks = if info.vendor == Vendor::Amd { 1 } else { rows.resident_blocks(lanes) };
-    let mut constants = rows.constants(warps, vectors);
+    let blocks = if info.vendor == Vendor::Amd { 1 } else { hold.blocks };
+    let mut constants = rows.constants(hold.warps, hold.vectors);
     constants.extend([
         ("ALIGNED", i64::from(rows.is_aligned()).into()),
         ("BLOCKS", (blocks as i64).into()),
@@ -228,21 +234,17 @@ fn in_registers(
         entry,
         constants,
         grid: [1, 1, 1],
-        block: [(lanes * warps) as u32, 1, 1],
+        block: [(lanes(info) * hold.warps) as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 0,
-        arguments,
+        arguments: Vec::new(),
     }
 }
 
 /// A launch of as many blocks as the device holds at once, or as there are tiles, if the table has
 /// constants for these rows.
-fn by_copies(rows: Rows, pass: Pass, info: &Info) -> Option<Launch> {
-    let tile = nearest(rows, pass, info)?;
-    let (source, entry, arguments) = match pass {
-        Pass::Forward => (&BULK_FORWARD, "rmsnorm_forward", rows.forward_arguments()),
-        Pass::Backward => (&BULK_BACKWARD, "rmsnorm_backward", rows.backward_arguments()),
-    };
+fn by_copies(rows: Rows, info: &Info) -> Option<Launch> {
+    let tile = nearest(rows, info)?;
     let mut constants = rows.constants(tile.warps(rows.hidden), tile.vectors);
     constants.extend([
         ("GROUPS", (tile.groups as i64).into()),
@@ -250,21 +252,20 @@ fn by_copies(rows: Rows, pass: Pass, info: &Info) -> Option<Launch> {
         ("BLOCKS", (tile.blocks as i64).into()),
     ]);
     let blocks = (tile.blocks * u64::from(info.units)).min(rows.rows.div_ceil(tile.groups));
-    let tensors = tile_tensors(pass, rows.residual);
     Some(Launch {
-        source,
-        entry,
+        source: &BULK_BACKWARD,
+        entry: "rmsnorm_backward",
         constants,
         grid: [blocks as u32, 1, 1],
         block: [tile.threads(rows.hidden) as u32, 1, 1],
         cluster: [1, 1, 1],
-        dynamic_shared_bytes: tile.shared_bytes(rows.hidden, tensors) as u32,
-        arguments,
+        dynamic_shared_bytes: tile.shared_bytes(rows.hidden, tile_tensors(rows.residual)) as u32,
+        arguments: rows.backward_arguments(),
     })
 }
 
 /// The backward pass: a kernel that leaves a row of partial sums a block, and one that adds them.
-fn with_weight_gradient(rows: Rows, launch: Launch) -> Plan {
+fn with_weight_gradient(rows: Rows, launch: Launch, info: &Info) -> Plan {
     let (dw, partial) = if rows.residual { (5, 6) } else { (4, 5) };
     let partial_rows = u64::from(launch.grid[0]);
     let sum = Launch {
@@ -277,8 +278,9 @@ fn with_weight_gradient(rows: Rows, launch: Launch) -> Plan {
         dynamic_shared_bytes: 0,
         arguments: vec![tensor(partial), tensor(dw), count(partial_rows), count(rows.hidden)],
     };
+    let sum = if info.vendor == Vendor::Amd { Step::Launch(sum) } else { Step::Early(sum) };
     Plan {
         scratch: vec![Bytes(partial_rows * rows.hidden * 4)],
-        steps: vec![Step::Launch(launch), Step::Launch(sum)],
+        steps: vec![Step::Launch(launch), sum],
     }
 }

@@ -52,7 +52,7 @@ const fn size(name: &'static str, meaning: &'static str, min: u64) -> Axis {
     Axis { name, meaning, kind: AxisKind::Integer { min }, default: AxisDefault::Required }
 }
 
-static IMPLEMENTATIONS: [Implementation; 5] = [
+static IMPLEMENTATIONS: [Implementation; 4] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula on one thread, whole tensors at a time",
@@ -69,17 +69,10 @@ static IMPLEMENTATIONS: [Implementation; 5] = [
     },
     Implementation {
         name: "cuda_registers",
-        idea: "a row in the registers of some warps, which load the next one before they sum this one",
-        standing: Standing::Rung,
+        idea: "a row a block, in the registers of its warps, by plain loads and stores",
+        standing: Standing::Candidate,
         supports: cuda::any_since_sm80,
         code: Code::Steps(cuda::forward),
-    },
-    Implementation {
-        name: "sm90_bulk",
-        idea: "tiles of rows by the copy engine; rows of odd length as cuda_registers",
-        standing: Standing::Candidate,
-        supports: cuda::any_since_sm90,
-        code: Code::Steps(cuda::bulk_forward),
     },
     Implementation {
         name: "hip_registers",

@@ -1,12 +1,13 @@
 // Gradients of y = h r weight with r = rsqrt(mean(h^2) + epsilon), by backward.cu's formulas and to its layouts, with the rows moved by
 // Hopper's copy engine.
 //
-// Mapping: as sm90_bulk_forward.cu, with tiles of h, dy and, with RESIDUAL 1, dh_above; both passes over a row read shared memory, and dh
-// takes dy's place. A thread keeps its columns' part of dweight in registers over all its rows, a block leaves one row of `partial`.
+// Mapping: a persistent block keeps STAGES tiles of GROUPS rows of h, dy and, with RESIDUAL 1, dh_above under way, which costs no register;
+// WARPS warps take a row, both passes over it read shared memory, dh takes dy's place, and one thread stores the tile. A thread keeps its
+// columns' part of dweight in registers over all its rows, a block leaves one row of `partial`.
 // Work: 11 flops an element over 3 elements moved (4 with RESIDUAL): bound by memory.
 //
 // Launch. block (32 WARPS GROUPS), grid (at most ceil(rows / GROUPS); SMs times the blocks an SM holds), dynamic shared memory
-//   STAGES (2 + RESIDUAL) GROUPS hidden 2 bytes; then weight_gradient.cu. hidden is a multiple of 8, bases of 16 bytes.
+//   STAGES (2 + RESIDUAL) GROUPS hidden 2 bytes; then weight_gradient.cu, as early as the device will. hidden is a multiple of 8, bases of 16 bytes.
 // Arguments: h, dy, dh_above (null without RESIDUAL), weight, dh, partial, rows, hidden, epsilon (f32).
 // Macros: those of row.h and bulk.h, and RESIDUAL (0).
 #ifndef RESIDUAL
@@ -18,6 +19,7 @@ extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
 void rmsnorm_backward(const ELEMENT* h, const ELEMENT* dy, const ELEMENT* dh_above, const ELEMENT* weight, ELEMENT* dh, float* partial,
                       int rows, int hidden, float epsilon) {
     extern __shared__ __align__(128) unsigned char memory[];
+    griddepcontrol_launch_dependents();
     __shared__ u64 full[STAGES];
     Tiles<2 + RESIDUAL> tiles = {{h, dy}, memory, cvta_shared(full), rows, hidden};
     if (RESIDUAL) tiles.source[1 + RESIDUAL] = dh_above;

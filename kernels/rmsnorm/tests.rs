@@ -76,21 +76,20 @@ fn a_row_of_zeros_stays_zero() {
 }
 
 #[test]
-fn rows_that_the_copy_engine_does_not_take_stay_in_registers() {
+fn a_block_has_the_threads_that_a_row_asks_for() {
     let hopper = device(Vendor::Nvidia, "sm_90a");
-    let source = |shape: &str| {
-        let plan = super::cuda::bulk_forward(&problem(&RmsNorm, shape, Dtype::Bf16), &hopper);
+    let launch = |shape: &str| {
+        let plan = super::cuda::forward(&problem(&RmsNorm, shape, Dtype::Bf16), &hopper);
         let [Step::Launch(launch)] = &plan.steps[..] else { panic!("{plan:?}") };
-        (launch.source.path, launch.grid[0])
+        (launch.grid[0], launch.block[0])
     };
-    assert_eq!(source("rows=4099,hidden=4097"), ("rmsnorm/forward.cu", 4099));
-    // Three blocks a multiprocessor, or as many as there are tiles of two rows.
-    assert_eq!(source("rows=65536,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 396));
-    assert_eq!(source("rows=65536,hidden=5000"), ("rmsnorm/sm90_bulk_forward.cu", 264));
-    assert_eq!(source("rows=5,hidden=4096"), ("rmsnorm/sm90_bulk_forward.cu", 3));
-    // A block that wide would spill.
-    assert_eq!(source("rows=9,hidden=20480").0, "rmsnorm/sm90_bulk_forward.cu");
-    assert_eq!(source("rows=9,hidden=20488"), ("rmsnorm/forward.cu", 9));
+    // Two vectors of eight a thread, and four in longer rows.
+    assert_eq!(launch("rows=65536,hidden=4096"), (65536, 256));
+    assert_eq!(launch("rows=3,hidden=8192"), (3, 256));
+    assert_eq!(launch("rows=3,hidden=32768"), (3, 1024));
+    // A row that starts within a vector may touch one more than it has.
+    assert_eq!(launch("rows=4099,hidden=4089"), (4099, 256));
+    assert_eq!(launch("rows=4099,hidden=4097"), (4099, 288));
 }
 
 #[test]

@@ -17,6 +17,7 @@ void rmsnorm_weight_gradient(const float* partial, ELEMENT* dweight, int partial
     __shared__ float part[32][33];
     int column = blockIdx.x * 32 + threadIdx.x;
     float sum = 0;
+    griddepcontrol_wait();
     if (column < hidden)
 #pragma unroll 8
         for (int row = threadIdx.y; row < partial_rows; row += 32) sum += partial[row * (long long)hidden + column];

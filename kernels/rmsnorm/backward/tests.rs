@@ -2,9 +2,11 @@
 
 use super::super::EPSILON;
 use super::RmsNormBackward;
-use crate::testing::{Trial, check_agrees, problem};
+use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
+use tilemark_core::launch::Step;
 use tilemark_core::{Bytes, Dtype, Family, Flops};
 
 const CROOKED: [&str; 7] = [
@@ -95,6 +97,28 @@ fn a_gradient_along_the_row_has_no_effect() {
         let largest = outputs[0].iter().fold(0.0f32, |max, dx| max.max(dx.abs()));
         assert!(largest < 1e-5, "`{}`: {largest}", implementation.name);
     }
+}
+
+#[test]
+fn rows_that_the_copy_engine_does_not_take_stay_in_registers() {
+    let hopper = device(Vendor::Nvidia, "sm_90a");
+    let source = |shape: &str| {
+        let problem = problem(&RmsNormBackward, shape, Dtype::Bf16);
+        let plan = super::super::cuda::bulk_backward(&problem, &hopper);
+        let [Step::Launch(launch), Step::Early(_)] = &plan.steps[..] else { panic!("{plan:?}") };
+        (launch.source.path, launch.grid[0])
+    };
+    const BULK: &str = "rmsnorm/sm90_bulk_backward.cu";
+    const REGISTERS: &str = "rmsnorm/backward.cu";
+    assert_eq!(source("rows=65536,hidden=4096"), (BULK, 132));
+    // As many blocks as there are tiles of two rows.
+    assert_eq!(source("rows=5,hidden=4096"), (BULK, 3));
+    // A block that wide would spill.
+    assert_eq!(source("rows=9,hidden=20480").0, BULK);
+    assert_eq!(source("rows=9,hidden=20488"), (REGISTERS, 9));
+    // All rows of a block start alike, so that they are eight, or a multiple of it, apart.
+    assert_eq!(source("rows=4099,hidden=4097"), (REGISTERS, 264));
+    assert_eq!(source("rows=4099,hidden=12001"), (REGISTERS, 128));
 }
 
 #[test]
