@@ -68,38 +68,91 @@ DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, 
 
 // Tables.
 
-// Two entries in a row of a DFT matrix, real or imaginary parts, that word i of its operand holds.
-template <bool THIRD> DEVICE u32 dft_entries(int i) {
-    int row = dft_row(i);
+// Bin k1 of a residue in RESIDUES-th parts.
+DEVICE int shifted(int k1, int residue) { return SHIFTED ? k1 * RESIDUES + residue : k1; }
+constexpr int PARTS_OF_BIN = SHIFTED ? RESIDUES : 1;
+
+// Two entries in a row of a DFT matrix, real or imaginary parts, that word i of its operand holds, by the root of each.
+template <class F> DEVICE u32 entries(int i, float scale, F root_of) {
     float entry[2];
     for (int e = 0; e < 2; e++) {
-        int column = dft_column(i) + e;
-        Complex w = THIRD && N3 < 16 ? root(row % N3 * (column % N3), N3) : root(row * column, 16);
-        if (THIRD && N3 < 16 && row / N3 != column / N3) w = {0, 0};
-        entry[e] = (dft_imaginary(i) ? w.im : w.re) * (DFT_SCALE<ELEMENT> / 4);
+        Complex w = root_of(dft_row(i), dft_column(i) + e);
+        entry[e] = (dft_imaginary(i) ? w.im : w.re) * (scale / 4);
     }
     return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
 
+// Of stages 1 and 2; the inverse has its results in columns.
+DEVICE u32 first_entries(int i, int residue, bool inverse) {
+    return entries(i, DFT_SCALE<ELEMENT>, [&](int row, int column) {
+        return root(inverse ? row * shifted(column, residue) : shifted(row, residue) * column, 16 * PARTS_OF_BIN);
+    });
+}
+
+DEVICE u32 slots_entries(int i) {
+    constexpr int ORDER = N3 < 16 ? N3 : 16;
+    return entries(right_word(i), DFT_SCALE<ELEMENT>, [&](int row, int column) {
+        return row / ORDER == column / ORDER ? root(row % ORDER * (column % ORDER), ORDER) : Complex{0, 0};
+    });
+}
+
+// With factors in them: of stage 2 by n3, with the results k2.
+DEVICE u32 second_entries(int i) {
+    int n3 = i / 512;
+    bool inverse = i / 256 % 2;
+    return entries(i, MERGED_SCALE<ELEMENT>, [&](int row, int column) { return root(row * column * N3 + n3 * (inverse ? column : row), M / 16); });
+}
+
+// Of stage 3 by k1, with what is transformed, n3.
+DEVICE u32 third_entries(int i, int residue) {
+    constexpr int ORDER = N3 < 16 ? N3 : 16;
+    int k1 = i / 512;
+    bool inverse = i / 256 % 2;
+    return entries(right_word(i), MERGED_SCALE<ELEMENT>, [&](int row, int column) {
+        int n3 = (inverse ? row : column) % ORDER;
+        Complex w = root(row % ORDER * (column % ORDER) * (M / ORDER) * PARTS_OF_BIN + n3 * shifted(k1, residue), M * PARTS_OF_BIN);
+        return row / ORDER == column / ORDER ? w : Complex{0, 0};
+    });
+}
+
+// Of stage 3 by p, with the results.
+DEVICE u32 tile_entries(int i) {
+    int p = i / 512;
+    bool inverse = i / 256 % 2;
+    return entries(right_word(i), DFT_SCALE<ELEMENT>, [&](int row, int column) { return root(row * column * RADIX + p * (inverse ? column : row), N3); });
+}
+
+// Factors behind stage 1; of the inverse, results are n2.
+DEVICE u32 first_factor(int i, int residue, bool inverse) {
+    int row = strip_second(i), column = strip_first(i);
+    return pair(root(inverse ? row * shifted(column, residue) : shifted(row, residue) * column, 256 * PARTS_OF_BIN));
+}
+
+// Factors behind stage 2.
+DEVICE u32 slot_factor(int n3, int k1, int k2, int residue) { return pair(root(n3 * shifted(k1 + 16 * k2, residue), M * PARTS_OF_BIN)); }
+
 // Word i of vectors of four, by tables as monarch.h lists them.
 DEVICE u32 table_word(int i) {
-    if (i < SLOTS_TABLE * 4) return dft_entries<false>(i);
-    if (i < FIRST_TABLE * 4) return dft_entries<true>(i);
-    if (i < THIRD_TABLE * 4) return pair(root(strip_first(i) * strip_second(i), 256));
+    int residue = SHIFTED ? i / (OF_RESIDUE * 4) : 0;
+    if (SHIFTED) i %= OF_RESIDUE * 4;
+    if (i < SLOTS_TABLE * 4) return first_entries(i, residue, false);
+    if (i < FIRST_TABLE * 4) return RADIX > 1 ? first_entries(i - SLOTS_TABLE * 4, 0, false) : slots_entries(i - SLOTS_TABLE * 4);
+    if (i < THIRD_TABLE * 4) return first_factor(i - FIRST_TABLE * 4, residue, false);
     if (i < STRIP_TABLE * 4) {
         i -= THIRD_TABLE * 4;
-        return pair(root(third_slot(i) * (third_tile(i) + 1), N3));
+        return MERGED_TILES ? tile_entries(i) : pair(root(third_slot(i) * (third_tile(i) + 1), N3));
     }
     if (i < ROW_TABLE * 4) {
         i -= STRIP_TABLE * 4;
-        return pair(root(i / 256 % N3 * (strip_first(i) + 16 * strip_second(i)), M));
+        return MERGED_SLOTS ? second_entries(i) : slot_factor(i / 256 % N3, strip_first(i), strip_second(i), residue);
     }
-    if (i < PIECE_TABLE * 4) {
+    if (i < BACK_TABLE * 4) {
         i -= ROW_TABLE * 4;
-        int k1 = i / (4 * ROW_VECTORS), n3 = (RADIX * row_slot(i) + row_tile(i)) % N3;
-        return pair(root(n3 * (k1 + 16 * second_bin(i)), M));
+        if (MERGED_SLOTS) return third_entries(i, residue);
+        return slot_factor((RADIX * row_slot(i) + row_tile(i)) % N3, i / (4 * ROW_VECTORS), second_bin(i), residue);
     }
-    i -= PIECE_TABLE * 4;
+    i -= BACK_TABLE * 4;
+    if (SHIFTED) return i < 256 ? first_entries(i, residue, true) : first_factor(i - 256, residue, true);
     return pair(root(i % M * (i / M + 1), N));
 }
 

@@ -6,9 +6,10 @@
 use super::Sizes;
 use super::cuda_outer::{self, Outer};
 use super::cuda_passes::{self, Filters};
+pub use super::cut::{Cut, LONGEST};
 use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
 use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source};
-use tilemark_core::{Bytes, Dtype, Info, Problem};
+use tilemark_core::{Dtype, Info, Problem};
 
 /// How a transform is cut up, for device code.
 pub const MONARCH_HEADER: Header =
@@ -52,14 +53,8 @@ static MONARCH: Source = Source {
     ],
 };
 
-/// The longest transform that one block does.
-pub const LONGEST: u64 = 32768;
-
 /// Architectures whose blocks have less than the 128 KB of shared memory that it takes.
 const NARROW: [&str; 4] = ["sm_86", "sm_89", "sm_120", "sm_121"];
-
-/// Spectra that should stay in L2 while a band of heads goes through its batch.
-const BAND: Bytes = Bytes(12 << 20);
 
 /// Blocks of a grid along y.
 const MOST_GROUPS: u64 = 65_535;
@@ -121,113 +116,6 @@ impl Scratch {
     /// Numbered after the family's last tensor.
     pub fn after(last: usize) -> Self {
         Scratch { tables: last + 1, spectra: last + 2, scales: last + 3 }
-    }
-}
-
-/// How a transform is cut up: what `monarch.h` derives from its length.
-#[derive(Clone, Copy)]
-pub struct Cut {
-    n: u64,
-    /// Parts of a sequence that are added up first.
-    fold: u64,
-    /// Points that a block transforms at once at most.
-    held: u64,
-    residues: u64,
-    pairs: u64,
-    radix: u64,
-    /// Of four lanes of a row those that see different numbers of a table.
-    quarters: u64,
-    /// Complex numbers of a residue of all pairs.
-    points: u64,
-}
-
-impl Cut {
-    /// Of n points, at most [`LONGEST`].
-    pub fn of(n: u64) -> Self {
-        Cut::holding(n, LONGEST / 2)
-    }
-
-    /// The same, where transforms of more than so many points are cut into residues.
-    pub fn holding(n: u64, held: u64) -> Self {
-        let residues = n.div_ceil(held);
-        let third = n / residues / 256;
-        let slots = third.max(16);
-        let quarters = match third {
-            ..8 => 1,
-            8 => 2,
-            _ => 4,
-        };
-        let (pairs, radix) = (slots / third, slots / 16);
-        Cut { n, fold: 1, held, residues, pairs, radix, quarters, points: 256 * slots }
-    }
-
-    /// The same, of sequences that are folded first.
-    pub fn folded(self, fold: u64) -> Self {
-        Cut { fold, ..self }
-    }
-
-    /// Sizes of [`Scratch`] for so many spectra, and scales of each.
-    pub fn scratch(self, heads: u64, scales: u64) -> Vec<Bytes> {
-        let spectra = heads * 16 * self.residues * self.row_vectors();
-        vec![Bytes(16 * self.table_vectors()), Bytes(16 * spectra), Bytes(4 * heads * scales)]
-    }
-
-    /// Heads of a band, groups, bands.
-    fn grid(self, batch: u64, heads: u64) -> [u64; 3] {
-        let band = (BAND.0 / (256 * self.residues * self.row_vectors())).max(1);
-        let bands = heads.div_ceil(band);
-        [heads.div_ceil(bands), self.groups(batch), bands]
-    }
-
-    fn threads(self) -> u64 {
-        32 * if self.radix == 1 { 2 } else { 4 * self.residues }
-    }
-
-    /// Tiles of the third stage's operand.
-    pub fn radix(self) -> u64 {
-        self.radix
-    }
-
-    /// Transforms that a sequence is.
-    pub fn residues(self) -> u64 {
-        self.residues
-    }
-
-    /// Groups of pairs that a block has at a time.
-    pub fn groups(self, batch: u64) -> u64 {
-        batch.div_ceil(2 * self.pairs)
-    }
-
-    /// Threads of a block that differentiates, and its shared memory: both signals of a residue.
-    pub fn differentiating_block(self) -> (u64, u64) {
-        (64 * self.radix, 8 * self.points)
-    }
-
-    /// Floats that a head's split of the batch sums, of all residues.
-    pub fn sums(self) -> u64 {
-        self.residues * 16 * self.radix * self.quarters * 128
-    }
-
-    /// The macros of `signals.h`, for sequences of these extents that begin `pitch` elements apart.
-    pub fn of_signals(
-        self,
-        extents: [u64; 3],
-        pitch: u64,
-        gated: bool,
-    ) -> [(&'static str, Constant); 3] {
-        let [batch, _, length] = extents;
-        let full = length == self.n * self.fold && batch.is_multiple_of(2 * self.pairs);
-        let aligned = length.is_multiple_of(8) && pitch.is_multiple_of(8);
-        [("GATED", gated), ("ALIGNED", aligned), ("FULL", full)]
-            .map(|(name, value)| (name, i64::from(value).into()))
-    }
-
-    fn row_vectors(self) -> u64 {
-        16 * self.radix * self.quarters
-    }
-
-    fn table_vectors(self) -> u64 {
-        320 + self.n / 4 + 16 * self.row_vectors()
     }
 }
 
@@ -318,6 +206,9 @@ pub fn constants(cut: Cut, dtype: Dtype) -> Vec<(&'static str, Constant)> {
         ("HELD", (cut.held as i64).into()),
         ("ELEMENT", element(dtype).into()),
     ];
+    if cut.shifted {
+        constants.push(("SHIFTED", 1.into()));
+    }
     if cut.fold > 1 {
         constants.push(("FOLD", (cut.fold as i64).into()));
     }

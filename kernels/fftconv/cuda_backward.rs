@@ -13,7 +13,8 @@ use tilemark_core::launch::{Argument, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Info, Problem};
 
 /// The ways of sequences in and out that blocks go together.
-const CLUSTERS: Header = Header { name: "fftconv/clusters.h", text: include_str!("clusters.h") };
+pub const CLUSTERS: Header =
+    Header { name: "fftconv/clusters.h", text: include_str!("clusters.h") };
 
 static GRADIENTS: Source = Source {
     path: "fftconv/sm90_gradients.cu",
@@ -81,7 +82,7 @@ fn splits(problem: &Problem, info: &Info) -> u64 {
 
 /// Spectra and tables in order, the gradients of sequences and gates, and that of the spectrum.
 pub fn monarch(problem: &Problem, info: &Info) -> Plan {
-    let cut = Cut::holding(problem.shape.integer("n"), HELD);
+    let cut = Cut::holding(problem.shape.integer("n"), HELD).clustered();
     plan(problem, cut, splits(problem, info), differentiate)
 }
 

@@ -49,13 +49,20 @@ pub struct Outer {
     n: u64,
     /// Points of the outer stage.
     points: u64,
+    /// Of a part.
+    cut: Cut,
 }
 
 impl Outer {
     /// Of n points; those that a block holds are one part.
     pub fn of(n: u64) -> Self {
         let points = if n > LONGEST { (n / SHORTEST).min(WIDEST) } else { 1 };
-        Outer { n, points }
+        Outer { n, points, cut: Cut::of(n / points) }
+    }
+
+    /// The same, whose parts are cut up so.
+    pub fn cut_by(self, cut: fn(u64) -> Cut) -> Self {
+        Outer { cut: cut(self.inner()), ..self }
     }
 
     /// Points of a part.
@@ -64,13 +71,13 @@ impl Outer {
     }
 
     /// Parts of a real sequence that do not mirror another.
-    fn parts(self) -> u64 {
+    pub fn parts(self) -> u64 {
         self.points / 2 + 1
     }
 
     /// Rows of a part's spectrum, each with a scale of its own.
     fn rows(self) -> u64 {
-        16 * Cut::of(self.inner()).residues()
+        16 * self.cut.residues()
     }
 
     /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
@@ -91,6 +98,8 @@ pub struct Kernels {
     pub outer: &'static Source,
     /// Its entries, forward and back.
     pub entries: [&'static str; 2],
+    /// How a part is cut up.
+    pub cut: fn(u64) -> Cut,
     /// The convolution of parts.
     pub convolve: fn(&Convolution, Scratch) -> Launch,
 }
@@ -99,122 +108,160 @@ pub struct Kernels {
 pub static CUDA: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_outer_forward", "fftconv_outer_inverse"],
+    cut: Cut::of,
     convolve: cuda::convolve,
 };
 
-/// Tensors of the implementation's own beside those of the parts' convolution.
-struct Tensors {
-    inner: Scratch,
+/// What prepares parts: their spectra and tables, and the outer stage's matrices.
+#[derive(Clone, Copy)]
+pub struct Prepared {
+    /// Of the parts' convolution.
+    pub inner: Scratch,
     matrices: usize,
-    /// What the outer stage leaves, and what its inverse finds.
-    parts: [usize; 2],
 }
 
-impl Tensors {
-    fn after(last: usize) -> Self {
-        let [matrices, first, second] = [4, 5, 6].map(|number| last + number);
-        Tensors { inner: Scratch::after(last), matrices, parts: [first, second] }
+impl Prepared {
+    /// Numbered after the family's last tensor.
+    pub fn after(last: usize) -> Self {
+        Prepared { inner: Scratch::after(last), matrices: last + 4 }
     }
+
+    /// The number of the first tensor behind it.
+    pub fn end(self) -> usize {
+        self.matrices + 1
+    }
+
+    /// Its sizes.
+    pub fn scratch(outer: Outer, heads: u64) -> Vec<Bytes> {
+        let mut scratch = outer.cut.scratch(heads * outer.parts(), outer.rows());
+        scratch.push(Bytes(4 * outer.points * outer.points));
+        scratch
+    }
+
+    /// What makes it.
+    pub fn launches(self, problem: &Problem, outer: Outer) -> Vec<Launch> {
+        let tables = cuda::arrange(outer.cut, problem.dtype, 0, Filters::GIVEN, self.inner);
+        let heads = problem.shape.integer("h");
+        let [_, _, rows] = outer.grids(1, heads);
+        let Scratch { spectra, scales, .. } = self.inner;
+        let launch = |entry, grid: u64, arguments: &[usize]| Launch {
+            source: &OUTER_SPECTRUM,
+            entry,
+            constants: constants(outer, problem.dtype),
+            grid: [grid as u32, 1, 1],
+            block: [SPECTRUM_THREADS as u32, 1, 1],
+            cluster: [1, 1, 1],
+            dynamic_shared_bytes: 0,
+            arguments: arguments.iter().map(|number| tensor(*number)).collect(),
+        };
+        let arranged = [SPECTRUM, spectra, scales];
+        vec![
+            tables,
+            launch("fftconv_outer_matrices", outer.points / 16, &[self.matrices]),
+            launch("fftconv_outer_arrange", rows, &arranged),
+        ]
+    }
+}
+
+/// Bytes of all parts of a problem's sequences.
+pub fn parts_bytes(problem: &Problem, outer: Outer) -> Bytes {
+    let [b, h] = ["b", "h"].map(|axis| problem.shape.integer(axis));
+    Bytes(4 * b * h * outer.parts() * outer.inner())
 }
 
 /// Three passes over memory, after what prepares the filters.
 pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
-    let [b, h] = [sizes.b, sizes.h].map(|size| size as u64);
-    let outer = Outer::of(sizes.n as u64);
-    let (cut, spectra) = (Cut::of(outer.inner()), h * outer.parts());
-    let tensors = Tensors::after(y_index(sizes.gated));
-    let mut scratch = cut.scratch(spectra, outer.rows());
-    let parts = Bytes(4 * b * spectra * outer.inner());
-    scratch.extend([Bytes(4 * outer.points * outer.points), parts, parts]);
-    let convolution = Convolution {
-        cut,
-        dtype: problem.dtype,
-        extents: [2 * b, spectra, outer.inner()],
-        pitch: outer.inner(),
-        u: tensors.parts[0],
-        gates: None,
-        y: tensors.parts[1],
-        scaled_rows: true,
-    };
-    let mut launches = vec![cuda::arrange(cut, problem.dtype, 0, Filters::GIVEN, tensors.inner)];
-    launches.extend(spectrum_launches(problem, outer, &tensors));
-    launches.push(stage(problem, outer, &tensors, kernels, Way::Forward));
-    launches.push((kernels.convolve)(&convolution, tensors.inner));
-    launches.push(stage(problem, outer, &tensors, kernels, Way::Back));
+    let outer = Outer::of(sizes.n as u64).cut_by(kernels.cut);
+    let y = y_index(sizes.gated);
+    let prepared = Prepared::after(y);
+    let [first, second] = [prepared.end(), prepared.end() + 1];
+    let mut scratch = Prepared::scratch(outer, sizes.h as u64);
+    scratch.extend([parts_bytes(problem, outer); 2]);
+    let forward = Stage { way: Way::Forward, signal: U, gate: PRE, parts: first };
+    let back = Stage { way: Way::Back, signal: y, gate: POST, parts: second };
+    let mut launches = prepared.launches(problem, outer);
+    launches.push(stage(problem, outer, prepared, kernels, &forward));
+    let convolution = of_parts(problem, outer, [first, second]);
+    launches.push((kernels.convolve)(&convolution, prepared.inner));
+    launches.push(stage(problem, outer, prepared, kernels, &back));
     Plan { scratch, steps: launches.into_iter().map(Step::Launch).collect() }
 }
 
-/// Matrices of the stage, and the spectra of parts in order.
-fn spectrum_launches(problem: &Problem, outer: Outer, tensors: &Tensors) -> [Launch; 2] {
-    let heads = problem.shape.integer("h");
-    let [_, _, rows] = outer.grids(1, heads);
-    let Scratch { spectra, scales, .. } = tensors.inner;
-    let launch = |entry, grid: u64, arguments: &[usize]| Launch {
-        source: &OUTER_SPECTRUM,
-        entry,
-        constants: constants(outer, problem.dtype),
-        grid: [grid as u32, 1, 1],
-        block: [SPECTRUM_THREADS as u32, 1, 1],
-        cluster: [1, 1, 1],
-        dynamic_shared_bytes: 0,
-        arguments: arguments.iter().map(|number| tensor(*number)).collect(),
-    };
-    let arranged = [SPECTRUM, spectra, scales];
-    [
-        launch("fftconv_outer_matrices", outer.points / 16, &[tensors.matrices]),
-        launch("fftconv_outer_arrange", rows, &arranged),
-    ]
+/// The convolution of parts, from one tensor to another: the planes of an item are two items.
+pub fn of_parts(problem: &Problem, outer: Outer, [from, to]: [usize; 2]) -> Convolution {
+    let [b, h] = ["b", "h"].map(|axis| problem.shape.integer(axis));
+    Convolution {
+        cut: outer.cut,
+        dtype: problem.dtype,
+        extents: [2 * b, h * outer.parts(), outer.inner()],
+        pitch: outer.inner(),
+        u: from,
+        gates: None,
+        y: to,
+        scaled_rows: true,
+    }
 }
 
-/// Which way the outer stage goes.
+/// Which way an outer stage goes.
 #[derive(Clone, Copy)]
-enum Way {
+pub enum Way {
+    /// To parts.
     Forward,
+    /// From them.
     Back,
 }
 
-fn stage(
+/// An outer stage: the number of a sequence's tensor, of the gate of it where there are gates, and of its parts.
+pub struct Stage {
+    /// Which way.
+    pub way: Way,
+    /// Of u or y.
+    pub signal: usize,
+    /// Of what it is multiplied by.
+    pub gate: usize,
+    /// Of its parts.
+    pub parts: usize,
+}
+
+/// Its launch.
+pub fn stage(
     problem: &Problem,
     outer: Outer,
-    tensors: &Tensors,
+    prepared: Prepared,
     kernels: &Kernels,
-    way: Way,
+    stage: &Stage,
 ) -> Launch {
     let [forward, back] = kernels.entries;
     let Sizes { b, h, l, gated, .. } = Sizes::of(problem);
-    let (entry, signal, gate, parts) = match way {
-        Way::Forward => (forward, U, PRE, tensors.parts[0]),
-        Way::Back => (back, y_index(gated), POST, tensors.parts[1]),
-    };
-    let gate: Argument = if gated { tensor(gate) } else { NULL };
+    let gate: Argument = if gated { tensor(stage.gate) } else { NULL };
     let mut constants = constants(outer, problem.dtype);
     constants.push(("GATED", i64::from(gated).into()));
     constants.push(("ALIGNED", i64::from(l.is_multiple_of(8)).into()));
     let [columns, ..] = outer.grids(b as u64, h as u64);
     let [heads, length] = [h, l].map(|size| count(size as u64));
+    let [signal, parts, matrices] = [stage.signal, stage.parts, prepared.matrices].map(tensor);
     Launch {
         source: kernels.outer,
-        entry,
+        entry: match stage.way {
+            Way::Forward => forward,
+            Way::Back => back,
+        },
         constants,
         grid: [columns as u32, 1, 1],
         block: [THREADS as u32, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 0,
-        arguments: vec![
-            tensor(signal),
-            gate,
-            tensor(parts),
-            tensor(tensors.matrices),
-            heads,
-            length,
-        ],
+        arguments: vec![signal, gate, parts, matrices, heads, length],
     }
 }
 
 /// The macros of `monarch.h`.
-fn constants(outer: Outer, dtype: Dtype) -> Vec<(&'static str, tilemark_core::launch::Constant)> {
-    let mut constants = cuda::constants(Cut::of(outer.inner()), dtype);
+pub fn constants(
+    outer: Outer,
+    dtype: Dtype,
+) -> Vec<(&'static str, tilemark_core::launch::Constant)> {
+    let mut constants = cuda::constants(outer.cut, dtype);
     constants.push(("OUTER", (outer.points as i64).into()));
     constants
 }

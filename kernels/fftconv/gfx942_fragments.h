@@ -16,6 +16,9 @@ DEVICE constexpr u32 place(u32 d1, u32 d2, u32 u) {
     return ((d1 * 16 + d2) * UNITS + u) ^ mask;
 }
 
+// Factors are numbers of their own.
+constexpr bool MERGED_SLOTS = false, MERGED_TILES = false;
+
 // A row of a table has sixteen lanes of each quarter for each of RADIX tiles.
 constexpr int ROW_STEP = 16 * QUARTERS;
 DEVICE u32 seen_by(u32 lane) { return lane / 16 % QUARTERS * 16 + lane % 16; }
@@ -24,6 +27,9 @@ DEVICE u32 seen_by(u32 lane) { return lane / 16 % QUARTERS * 16 + lane % 16; }
 DEVICE int dft_row(int i) { return i / 4 % 16; }
 DEVICE int dft_column(int i) { return i / 64 % 4 * 4 + i % 2 * 2; }
 DEVICE bool dft_imaginary(int i) { return i / 2 % 2; }
+
+// Which word of a left operand is word i of a right one: the same.
+DEVICE int right_word(int i) { return i; }
 
 // Of factors between stages 1 and 2 and, for each n3, behind them: the bins k1 (or n2, the table being symmetric) and k2.
 DEVICE int strip_first(int i) { return i / 64 % 4 * 4 + i % 4; }

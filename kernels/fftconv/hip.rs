@@ -52,6 +52,7 @@ static OUTER: Source = Source {
 static KERNELS: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_gfx942_outer_forward", "fftconv_gfx942_outer_inverse"],
+    cut: Cut::of,
     convolve,
 };
 

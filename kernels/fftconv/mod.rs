@@ -18,8 +18,10 @@ mod cpu;
 mod cpu_monarch;
 mod cuda;
 mod cuda_backward;
+mod cuda_cluster;
 mod cuda_outer;
 mod cuda_passes;
+mod cut;
 mod hip;
 mod hip_backward;
 mod passes;
@@ -73,7 +75,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 6] = [
+static IMPLEMENTATIONS: [Implementation; 7] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -94,6 +96,13 @@ static IMPLEMENTATIONS: [Implementation; 6] = [
         standing: Standing::Candidate,
         supports: cuda::any_since_sm80,
         code: Code::Steps(cuda::monarch),
+    },
+    Implementation {
+        name: "sm90_cluster",
+        idea: "the same by two blocks of a cluster, which have a half of each sequence's frequencies",
+        standing: Standing::Candidate,
+        supports: cuda_cluster::any_since_sm90,
+        code: Code::Steps(cuda_cluster::plan),
     },
     Implementation {
         name: "sm80_frequency_sparse",

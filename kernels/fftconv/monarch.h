@@ -6,7 +6,8 @@
 // Two real sequences are the real and the imaginary plane of one complex one: the filter is real, so that they never mix.
 // A plane is (n1 or k1, n2 or k2, slot) in 16 bits, and every stage leaves its results where its operands lay.
 // The slots are the n3 of one pair; below 16 of them, those of several pairs side by side. Beyond HELD points a sequence is cut into
-// RESIDUES pieces of M: transforms over t of sum_i w_RESIDUES^(i j) u[t + i M], times w_N^(j t), have the bins k of residue j.
+// RESIDUES pieces of M: transforms over t of sum_i w_RESIDUES^(i j) u[t + i M], times w_N^(j t), have the bins k of residue j. Where they are
+// SHIFTED, that last factor is in a residue's own tables: its transform is the same for k1 + j / RESIDUES in place of k1.
 //
 // Transforms of OUTER N points have one stage more around these, n = n0 N + r to k = k0 + OUTER k' (outer.cu). A real sequence's results
 // of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r.
@@ -15,7 +16,7 @@
 // points of sum_i u[t + i N], and results repeat after N. The other FOLD - 1 blocks k mod FOLD of the decomposition cost nothing.
 //
 // Macros (default): TRANSFORM (4096: N; 256 to 32768, powers of two), HELD (16384: points that a block transforms at once at most),
-// OUTER (1; 16, 32, 64, 128), FOLD (1; 2, 4, 8, 16), ELEMENT (Bf16; Fp16).
+// SHIFTED (0; 1), OUTER (1; 16, 32, 64, 128), FOLD (1; 2, 4, 8, 16), ELEMENT (Bf16; Fp16).
 #pragma once
 #include "tile/tile.h"
 
@@ -24,6 +25,9 @@
 #endif
 #ifndef HELD
 #define HELD 16384
+#endif
+#ifndef SHIFTED
+#define SHIFTED 0
 #endif
 #ifndef OUTER
 #define OUTER 1
@@ -48,6 +52,10 @@ constexpr int UNITS = SLOTS / 4;                         // of 8 bytes, four slo
 template <class T> constexpr float DFT_SCALE = 1.132805f;
 template <> constexpr float DFT_SCALE<Fp16> = 1.86034f;
 
+// The same of matrices with factors in them, in a quarter: in bf16 they err by 1.1e-3 and would by 1.6e-3.
+template <class T> constexpr float MERGED_SCALE = 0.9962f;
+template <> constexpr float MERGED_SCALE<Fp16> = 1;
+
 // The same of the outer stage's matrix, about 1 over the root of its order: in bf16 entries of 128 points err by 9.2e-4, in fp16 by 1.1e-4.
 template <class T> constexpr float OUTER_SCALE = OUTER == 16 ? 1.132805f / 4 : OUTER == 32 ? 1.624545f / 8 : OUTER == 64 ? 1.62451f / 16 : 1.62477f / 16;
 template <> constexpr float OUTER_SCALE<Fp16> = OUTER == 16 ? 1.860345f / 8 : OUTER == 32 ? 1.11521f / 8 : OUTER == 64 ? 1.83695f / 16 : 1.973465f / 16;
@@ -64,16 +72,23 @@ constexpr int ROW_VECTORS = RADIX * 16 * QUARTERS;
 #include "fftconv/sm80_fragments.h"
 #endif
 
+// Factors that stand in matrices have no products of their own; such matrices take the places of the factors' tables, each with its inverse
+// behind it. MERGED_SLOTS: those behind stage 2, w_M^(16 n3 k2) by n3 in its matrices and w_M^(n3 k1) by k1 in those of stage 3.
+// MERGED_TILES: those across tiles, w_N3^(k p) by p.
+constexpr int BOTH_WAYS = 128, OF_STRIP = MERGED_SLOTS ? BOTH_WAYS : 64, OF_ROW = MERGED_SLOTS ? BOTH_WAYS : ROW_VECTORS;
+
 // Tables of vectors of four words, one vector a lane: DFT matrices as operands, and twiddle factors as pairs of fp16, whose
 // rounding adds nothing to that of bf16. What a warp reads together lies together.
 constexpr int DFT_TABLE = 0;                             // re, im of stages 1 and 2
-constexpr int SLOTS_TABLE = 64;                          // the same of stage 3: of several pairs, a block each
+constexpr int SLOTS_TABLE = 64;                          // the same of stage 3, of several pairs a block each; of several tiles, of stage 2
 constexpr int FIRST_TABLE = 128;                         // w_256^(n2 k1), rows (2) of four columns
 constexpr int THIRD_TABLE = 192;                         // w_N3^(k p), p = 1 to RADIX - 1
-constexpr int STRIP_TABLE = 320;                         // w_M^(n3 (k1 + 16 k2)) by n3, rows (2) of k2, lanes, for stage 2
-constexpr int ROW_TABLE = STRIP_TABLE + M / 4;           // the same by rows of a k1, for stage 3
-constexpr int PIECE_TABLE = ROW_TABLE + 16 * ROW_VECTORS;  // w_N^(j t) by residues j from 1 on
-constexpr int TABLES = PIECE_TABLE + (RESIDUES - 1) * M / 4;
+constexpr int STRIP_TABLE = THIRD_TABLE + (MERGED_TILES ? RADIX : 1) * BOTH_WAYS;  // w_M^(n3 (k1 + 16 k2)) by n3, rows (2) of k2, lanes, for stage 2
+constexpr int ROW_TABLE = STRIP_TABLE + N3 * OF_STRIP;   // the same by rows of a k1, for stage 3
+constexpr int BACK_TABLE = ROW_TABLE + 16 * OF_ROW;      // of shifted ones, the first and third of these tables for the way back
+constexpr int OF_RESIDUE = BACK_TABLE + (SHIFTED ? 128 : 0);
+constexpr int PIECE_TABLE = OF_RESIDUE;                  // of others, w_N^(j t) by residues j from 1 on
+constexpr int TABLES = SHIFTED ? RESIDUES * OF_RESIDUE : PIECE_TABLE + (RESIDUES - 1) * M / 4;
 
 constexpr int SPECTRUM = RESIDUES * 16 * ROW_VECTORS;    // vectors of a head: by residues, rows of a k1
 
@@ -113,6 +128,14 @@ DEVICE Vector16 sum(Vector16 a, Vector16 b) {
     return a;
 }
 
+// Eight differences, each rounded once.
+DEVICE Vector16 difference(Vector16 a, Vector16 b) {
+    constexpr u32 MINUS_ONES = ONE<ELEMENT> * 0x10001 | 0x80008000;
+#pragma unroll
+    for (int i = 0; i < 4; i++) a.word[i] = fma_rn_x2<ELEMENT>(b.word[i], MINUS_ONES, a.word[i]);
+    return a;
+}
+
 // exp(-2 pi i numerator / denominator), denominators being powers of two.
 DEVICE Complex root(int numerator, int denominator) {
     Complex w;
@@ -131,6 +154,6 @@ DEVICE float power_of_two(int exponent) { return __uint_as_float(u32(127 + expon
 
 // What undoes the scales of a convolution's six stages of matrices, its transforms being N-fold, and folded ones FOLD N-fold.
 DEVICE float undone_stages() {
-    constexpr float GAIN = DFT_SCALE<ELEMENT> / 4;
-    return 1 / (GAIN * GAIN * GAIN * GAIN * GAIN * GAIN * N * FOLD);
+    constexpr float FIRST = DFT_SCALE<ELEMENT> / 4, OTHERS = MERGED_SLOTS ? MERGED_SCALE<ELEMENT> / 4 : FIRST;
+    return 1 / (FIRST * FIRST * OTHERS * OTHERS * OTHERS * OTHERS * N * FOLD);
 }

@@ -18,6 +18,9 @@ DEVICE constexpr u32 place(u32 d1, u32 d2, u32 u) {
     return ((d1 * 16 + d2) * UNITS + u) ^ mask;
 }
 
+// Matrices of slots are more than the L1 cache holds of longer transforms.
+constexpr bool MERGED_SLOTS = RADIX == 1 && N3 > 1, MERGED_TILES = RADIX > 1;
+
 // A row of a table has two rows of eight lanes' quarters for each of RADIX tiles.
 constexpr int ROW_STEP = 8 * QUARTERS;
 DEVICE u32 seen_by(u32 lane) { return lane / 4 * QUARTERS + lane % QUARTERS; }
@@ -29,6 +32,9 @@ DEVICE constexpr u32 column(u32 c) { return (c & 1) + c / 2 * 8; }
 DEVICE int dft_row(int i) { return order(i / 4 % 32 / 4 + i % 2 * 8); }
 DEVICE int dft_column(int i) { return order(i / 4 % 4 * 2 + i % 4 / 2 * 8); }
 DEVICE bool dft_imaginary(int i) { return i / 128 % 2; }
+
+// Which word of a left operand is word i of a right one, in whose lanes the two of a product follow each other.
+DEVICE int right_word(int i) { return i / 4 * 4 + i % 2 * 2 + i / 2 % 2; }
 
 // Of factors between stages 1 and 2 and, for each n3, behind them: the bins k1 (or n2, the table being symmetric) and k2.
 DEVICE int strip_first(int i) { return order(i / 4 % 4 * 2 + column(i % 4)); }

@@ -35,11 +35,11 @@ DEVICE Signals signals_of_block(const ELEMENT* u, const ELEMENT* pre, const ELEM
 constexpr int ROWS_EACH = RESIDUES * 16 / WARPS;
 
 DEVICE void convolve(u8* planes, const Vector16* tables, const Vector16* bins, const float* scales) {
-    Dft f = load_dft(tables, SLOTS_TABLE);
+    Dft f = load_dft(tables + SLOTS_TABLE + own_lane());
     u32 first = forgotten(threadIdx.x) / 32 * ROWS_EACH;
 #pragma unroll 1
     for (u32 row = first; row < first + ROWS_EACH; row += ROWS)
-        convolve_rows(planes + row / 16 * 2 * PLANE, row % 16, f, bins + row * ROW_VECTORS, scales + row, tables + ROW_TABLE + row % 16 * ROW_VECTORS, tables);
+        convolve_rows(planes + row / 16 * 2 * PLANE, row % 16, f, bins + row * ROW_VECTORS, scales + row, tables + ROW_TABLE + row % 16 * OF_ROW, tables);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)

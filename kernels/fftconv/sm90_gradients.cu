@@ -13,7 +13,7 @@
 // Launch. block (THREADS), grid (heads * splits * RESIDUES), cluster (RESIDUES); dynamic shared memory: 4 * PLANE bytes. Arguments: u, pre,
 // dy, post (batch, heads, length), pre and post NULL without gates; tables, spectrum and scales as arrange.cu leaves them; sums (heads,
 // splits, RESIDUES, SUMS) f32, in the order of gradient.cu; du, dpre, dpost (batch, heads, length), the last two NULL without gates.
-// Macros (default): those of signals.h.
+// Macros (default): those of signals.h and stages.h; SHIFTED is 1 where there are residues, and GATED 0 where SCALED_ROWS is 1.
 #include "fftconv/monarch.h"
 
 constexpr int WARPS = RADIX == 1 ? 2 : 4, THREADS = 32 * WARPS;
@@ -83,29 +83,32 @@ DEVICE void add_products(const Operand (&x)[ROWS][RADIX], const Tile (&d)[ROWS][
     }
 }
 
-// Stage 3 of both signals for ROWS k1, the products of their bins, and the way back of each that has one. `bins`, `factors` and `sums` are
-// the rows' own.
-DEVICE void differentiate_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* factors, const Vector16* tables, float* sums,
-                               bool is_first) {
+// Stage 3 of both signals for ROWS k1, the products of their bins, and the way back of each that has one. `bins`, `of_rows`, `scales`
+// and `sums` are the rows' own.
+DEVICE void differentiate_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const Vector16* of_rows, const Vector16* tables, const float* scales,
+                               float* sums, bool is_first) {
     u32 lane = own_lane(), here = place_of_rows(k1, lane);
-    bins += seen_by(lane), factors += seen_by(lane);
-    Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];
-    load_third(third, tables, lane);
+    bins += seen_by(lane);
+    Matrices matrices(f, tables, of_rows, lane);
+    Vector16 own_bins[ROWS * RADIX * 2];
     if (GATED) load_bins(own_bins, bins);
     Tile d[ROWS][RADIX];
     Operand x[ROWS][RADIX];                              // rounded, as both would fill all registers
-    transform_rows(planes + BOTH, here, f, third, d);
+    transform_rows(planes + BOTH, here, matrices, d);
 #pragma unroll
     for (int i = 0; i < ROWS * RADIX; i++) x[i / RADIX][i % RADIX] = d[i / RADIX][i % RADIX].rounded();
     if (GATED) {
         filter_rows<false>(d, own_bins);
-        return_rows(planes + BOTH, here, f, third, factors, d);
+        return_rows(planes + BOTH, here, matrices, d);
     }
     load_bins(own_bins, bins);
-    transform_rows(planes, here, f, third, d);
+    transform_rows(planes, here, matrices, d);
     add_products(x, d, sums, lane, is_first);
     filter_rows<true>(d, own_bins);
-    return_rows(planes, here, f, third, factors, d);
+#pragma unroll
+    for (int i = 0; i < ROWS * RADIX; i++)
+        if (SCALED_ROWS) d[i / RADIX][i % RADIX].multiply(scales[i / RADIX]);
+    return_rows(planes, here, matrices, d);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
@@ -115,7 +118,9 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
     int residue = blockIdx.x % RESIDUES, split = blockIdx.x / RESIDUES % splits, head = blockIdx.x / (RESIDUES * splits);
     sums += ((long long)(head * splits + split) * RESIDUES + residue) * SUMS;
     spectrum += ((long long)head * RESIDUES + residue) * 16 * ROW_VECTORS;
+    scales += SCALED_ROWS ? (head * RESIDUES + residue) * 16 : head;
     u32 portion = RESIDUES == 1 ? 0 : residue * PORTION;
+    const Vector16* own_tables = of_residue(tables, residue);
     if (RESIDUES > 1) meet();                            // a block must have started before others write to its planes
 #pragma unroll 1
     for (int first = split * 2 * PAIRS; first < batch; first += splits * 2 * PAIRS) {
@@ -124,7 +129,7 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
         };
         auto bring = [&](u8* where, const ELEMENT* from, const ELEMENT* gate) {
             if (RESIDUES == 1) bring_in(where, signals(from, gate, gate, nullptr));
-            else bring_in_pieces(where, signals(from, gate, gate, nullptr), tables, portion + forgotten(threadIdx.x) * 8);
+            else bring_in_pieces(where, signals(from, gate, gate, nullptr), portion + forgotten(threadIdx.x) * 8);
         };
         auto take = [&](const u8* where, const ELEMENT* gate, ELEMENT* to) {
             if (RESIDUES == 1) {
@@ -132,19 +137,19 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
                 Vector16 gates[AT_ONCE];
                 load_gates(gates, out, 0);
                 take_out(where, out, gates);
-            } else take_out_pieces(where, signals(gate, gate, gate, to), tables, portion + forgotten(threadIdx.x) * 8);
+            } else take_out_pieces(where, signals(gate, gate, gate, to), portion + forgotten(threadIdx.x) * 8);
         };
         bring(planes, dy, post);
         bring(planes + BOTH, u, pre);
         meet();
-        transform_strips<false, 2>(planes, tables, 1);
+        transform_strips<false, 2>(planes, tables, 1, residue);
         __syncthreads();
-        Dft f = load_dft(tables, SLOTS_TABLE);
+        Dft f = load_dft(own_tables + SLOTS_TABLE + own_lane());
 #pragma unroll 1
         for (u32 k1 = forgotten(threadIdx.x) / 32 * (16 / WARPS), end = k1 + 16 / WARPS; k1 < end; k1 += ROWS)
-            differentiate_rows(planes, k1, f, spectrum + k1 * ROW_VECTORS, tables + ROW_TABLE + k1 * ROW_VECTORS, tables, sums + k1 * RADIX * KEPT * 128, first < splits * 2 * PAIRS);
+            differentiate_rows(planes, k1, f, spectrum + k1 * ROW_VECTORS, own_tables + ROW_TABLE + k1 * OF_ROW, own_tables, scales + k1, sums + k1 * RADIX * KEPT * 128, first < splits * 2 * PAIRS);
         __syncthreads();
-        transform_strips<true, GATED ? 2 : 1>(planes, tables, scales[head]);
+        transform_strips<true, GATED ? 2 : 1>(planes, tables, SCALED_ROWS ? 1 : *scales, residue);
         meet();
         take(planes, pre, du);
         if (GATED) {

@@ -67,13 +67,19 @@ DEVICE void multiply_real(float (&sum)[2][4], const u32 (&a)[4], const u32 (&b)[
     for (int half = 0; half < 2; half++) mma_m16n8k16(ELEMENT{}, sum[half], a, b[half], b[2 + half]);
 }
 
-// The operand's columns transformed, its rows kept.
+// The same with words in the order of a right operand.
+DEVICE void multiply_right(float (&sum)[2][4], const u32 (&a)[4], const u32 (&b)[4]) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) mma_m16n8k16(ELEMENT{}, sum[half], a, b[2 * half], b[2 * half + 1]);
+}
+
+// The operand's columns transformed, its rows kept; the matrix is a right operand.
 template <bool INVERSE> DEVICE Tile transform_columns(const Operand& a, const Dft& f) {
     Tile d;
-    multiply_real(d.re, a.re, f.re);
-    multiply_real(d.im, a.re, INVERSE ? f.minus_im : f.im);
-    multiply_real(d.re, a.im, INVERSE ? f.im : f.minus_im);
-    multiply_real(d.im, a.im, f.re);
+    multiply_right(d.re, a.re, f.re);
+    multiply_right(d.im, a.re, INVERSE ? f.minus_im : f.im);
+    multiply_right(d.re, a.im, INVERSE ? f.im : f.minus_im);
+    multiply_right(d.im, a.im, f.re);
     return d;
 }
 
@@ -90,8 +96,8 @@ template <bool INVERSE> DEVICE Tile transform_to_rows(const Operand& b, const Df
 // Asked for once a stage: places of one stage are not to stay in registers through the next.
 DEVICE u32 own_lane() { return forgotten(threadIdx.x) % 32; }
 
-DEVICE Dft load_dft(const Vector16* tables, u32 at) {
-    const Vector16* from = tables + at + own_lane();
+// `from` is the lane's place in a table.
+DEVICE Dft load_dft(const Vector16* from) {
     Vector16 re = from[0], im = from[32];
     Dft f;
 #pragma unroll
@@ -127,14 +133,15 @@ template <bool INVERSE> DEVICE void transform_strip(u8* planes, u32 strip, const
                 b.re[i] = join(in[0][c][row].word[word], in[0][c + 1][row].word[word], high);
                 b.im[i] = join(in[1][c][row].word[word], in[1][c + 1][row].word[word], high);
             }
-            Tile rows = transform_to_rows<INVERSE>(b, f);
+            const Vector16* of_slot = tables + STRIP_TABLE + (strip * 4 + word * 2 + high) % N3 * OF_STRIP + lane;
+            Dft second = MERGED_SLOTS ? load_dft(of_slot + (INVERSE ? BOTH_WAYS / 2 : 0)) : SHIFTED ? load_dft(tables + SLOTS_TABLE + lane) : f;
+            Tile rows = transform_to_rows<INVERSE>(b, INVERSE ? second : f);
 #pragma unroll
             for (int row = 0; row < 2; row++) rows.multiply_row<INVERSE>(row, first[row]);
-            slots[high] = transform_to_rows<INVERSE>(rows.rounded(), f);
-            const Vector16* factors = tables + STRIP_TABLE + (strip * 4 + word * 2 + high) % N3 * 64 + lane;
+            slots[high] = transform_to_rows<INVERSE>(rows.rounded(), INVERSE ? f : second);
 #pragma unroll
             for (int row = 0; row < 2; row++)
-                if (!INVERSE && !is_first(word * 2 + high)) slots[high].multiply_row<false>(row, factors[row * 32]);
+                if (!MERGED_SLOTS && !INVERSE && !is_first(word * 2 + high)) slots[high].multiply_row<false>(row, of_slot[row * 32]);
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) {
@@ -157,12 +164,13 @@ template <bool INVERSE> DEVICE void transform_strip(u8* planes, u32 strip, const
 // Which unit holds column c of a row, but for the lane's part.
 DEVICE constexpr u32 unit_of(u32 c) { return RADIX == 1 ? 0 : RADIX == 2 ? c / 2 * 4 : column(c); }
 
-// The RADIX numbers of column c, of which unit (u0, u1) for an even and an odd c hold the halves: as they lie in words.
-DEVICE void read_row(const u8* plane, u32 from, int row, Operand (&a)[RADIX], u32 (Operand::*part)[4]) {
+// The RADIX numbers of column c, of which unit (u0, u1) for an even and an odd c hold the halves: as they lie in words. `same` selects a word
+// as it is, which the compiler does not know: it would copy words to where each product wants its four, 51 times for the 16 of two rows.
+DEVICE void read_row(const u8* plane, u32 from, int row, Operand (&a)[RADIX], u32 (Operand::*part)[4], u32 same) {
 #pragma unroll
     for (int c = 0; c < 4; c += 2) {
         Unit even = unit_at(const_cast<u8*>(plane), from ^ place(0, row * 8, unit_of(c)));
-        if (RADIX == 1) (a[0].*part)[row] = even.word[0], (a[0].*part)[2 + row] = even.word[1];
+        if (RADIX == 1) (a[0].*part)[row] = __byte_perm(even.word[0], 0, same), (a[0].*part)[2 + row] = __byte_perm(even.word[1], 0, same);
         if (RADIX == 1) return;
         Unit odd = RADIX == 2 ? Unit{even.word[1], 0} : unit_at(const_cast<u8*>(plane), from ^ place(0, row * 8, unit_of(c + 1)));
 #pragma unroll
@@ -206,28 +214,34 @@ template <bool INVERSE> DEVICE void butterfly(Tile (&d)[RADIX], int half) {
 // Rows that a warp works on at once: with few tiles a row, one would wait for its own results.
 constexpr int ROWS = RADIX == 1 ? 2 : 1;
 
-// A stage's factors across tiles.
-DEVICE void load_third(Vector16 (&third)[RADIX], const Vector16* tables, u32 lane) {
-#pragma unroll
-    for (int p = 1; p < RADIX; p++) third[p] = tables[THIRD_TABLE + (p - 1) * 32 + lane];
-}
+// What rows of stage 3 are multiplied by, as one lane sees it: the matrix of all of them, and where its parts of those by tile and of the rows'
+// own tables are.
+struct Matrices {
+    Dft f;
+    const Vector16 *of_tiles, *of_rows;
+
+    DEVICE Matrices(const Dft& f, const Vector16* tables, const Vector16* of_rows, u32 lane)
+        : f(f), of_tiles(tables + THIRD_TABLE + lane), of_rows(of_rows + (MERGED_SLOTS ? lane : seen_by(lane))) {}
+
+    // That of tile i of so many rows, or its inverse.
+    template <bool INVERSE> DEVICE Dft third(int i) const {
+        constexpr int WAY = INVERSE ? BOTH_WAYS / 2 : 0;
+        if (MERGED_SLOTS) return load_dft(of_rows + i * OF_ROW + WAY);
+        return MERGED_TILES ? load_dft(of_tiles + i % RADIX * BOTH_WAYS + WAY) : f;
+    }
+};
 
 // Stage 3 for all k2 of ROWS k1 from a multiple of it on; `here` is the lane's place in the first of them.
-DEVICE void transform_rows(const u8* planes, u32 here, const Dft& f, const Vector16 (&third)[RADIX], Tile (&d)[ROWS][RADIX]) {
+DEVICE void transform_rows(const u8* planes, u32 here, const Matrices& matrices, Tile (&d)[ROWS][RADIX]) {
     Operand a[ROWS][RADIX];
+    u32 same = forgotten(0x3210);
 #pragma unroll
     for (int i = 0; i < 2 * ROWS; i++) {
-        read_row(planes, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::re);
-        read_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::im);
+        read_row(planes, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::re, same);
+        read_row(planes + PLANE, here ^ place(i / 2, 0, 0), i % 2, a[i / 2], &Operand::im, same);
     }
 #pragma unroll
-    for (int i = 0; i < ROWS * RADIX; i++) {
-        int p = i % RADIX;
-        Tile& tile = d[i / RADIX][p];
-        tile = transform_columns<false>(a[i / RADIX][p], f);
-        for (int row = 0; row < 2; row++)
-            if (p > 0) tile.multiply_row<false>(row, third[p]);
-    }
+    for (int i = 0; i < ROWS * RADIX; i++) d[i / RADIX][i % RADIX] = transform_columns<false>(a[i / RADIX][i % RADIX], matrices.third<false>(i));
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
 #pragma unroll
@@ -242,8 +256,8 @@ template <bool CONJUGATE> DEVICE void filter_rows(Tile (&d)[ROWS][RADIX], const 
     for (int i = 0; i < ROWS * RADIX * 2; i++) d[i / 2 / RADIX][i / 2 % RADIX].multiply_row<CONJUGATE>(i % 2, bins[i]);
 }
 
-// The inverse of stage 3 times the conjugate factors of stage 2, to where the rows came from; `factors` are the lane's of their table.
-DEVICE void return_rows(u8* planes, u32 here, const Dft& f, const Vector16 (&third)[RADIX], const Vector16* factors, Tile (&d)[ROWS][RADIX]) {
+// The inverse of stage 3 times the conjugate factors of stage 2, to where the rows came from.
+DEVICE void return_rows(u8* planes, u32 here, const Matrices& matrices, Tile (&d)[ROWS][RADIX]) {
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
 #pragma unroll
@@ -251,10 +265,9 @@ DEVICE void return_rows(u8* planes, u32 here, const Dft& f, const Vector16 (&thi
 #pragma unroll
     for (int i = 0; i < ROWS * RADIX; i++) {
         Tile& tile = d[i / RADIX][i % RADIX];
+        tile = transform_columns<true>(tile.rounded(), matrices.third<true>(i));
         for (int row = 0; row < 2; row++)
-            if (i % RADIX > 0) tile.multiply_row<true>(row, third[i % RADIX]);
-        tile = transform_columns<true>(tile.rounded(), f);
-        for (int row = 0; row < 2; row++) tile.multiply_slots<true>(row, factors[(2 * i + row) * ROW_STEP]);
+            if (!MERGED_SLOTS) tile.multiply_slots<true>(row, matrices.of_rows[(2 * i + row) * ROW_STEP]);
     }
 #pragma unroll
     for (int i = 0; i < 2 * ROWS; i++) {
@@ -268,30 +281,36 @@ DEVICE void load_bins(Vector16 (&own)[ROWS * RADIX * 2], const Vector16* bins) {
     for (int i = 0; i < ROWS * RADIX * 2; i++) own[i] = bins[i * ROW_STEP];
 }
 
-// Stage 3, the product with the spectrum, and the way back: in place, for ROWS k1. `bins`, `scales` and `factors` are the rows' own of their
+// Stage 3, the product with the spectrum, and the way back: in place, for ROWS k1. `bins`, `scales` and `of_rows` are the rows' own of their
 // tables.
-DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const float* scales, const Vector16* factors, const Vector16* tables) {
+DEVICE void convolve_rows(u8* planes, u32 k1, const Dft& f, const Vector16* bins, const float* scales, const Vector16* of_rows, const Vector16* tables) {
     u32 lane = own_lane(), here = place_of_rows(k1, lane);
-    Vector16 own_bins[ROWS * RADIX * 2], third[RADIX];   // asked for first, as they come from afar
+    Vector16 own_bins[ROWS * RADIX * 2];                 // asked for first, as they come from afar
     load_bins(own_bins, bins + seen_by(lane));
-    load_third(third, tables, lane);
+    Matrices matrices(f, tables, of_rows, lane);
     float own_scales[ROWS];
     for (int i = 0; i < ROWS; i++) own_scales[i] = SCALED_ROWS ? scales[i] : 1;
     Tile d[ROWS][RADIX];
-    transform_rows(planes, here, f, third, d);
+    transform_rows(planes, here, matrices, d);
     filter_rows<false>(d, own_bins);
     for (int i = 0; i < ROWS * RADIX; i++)
         if (SCALED_ROWS) d[i / RADIX][i % RADIX].multiply(own_scales[i / RADIX]);
-    return_rows(planes, here, f, third, factors + seen_by(lane), d);
+    return_rows(planes, here, matrices, d);
 }
 
-// Stages 1 and 2 of so many sets of two planes, or their inverses times a scale.
-template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const Vector16* tables, float scale) {
-    Dft f = load_dft(tables, DFT_TABLE);
+// A residue's tables among those of all.
+DEVICE const Vector16* of_residue(const Vector16* tables, u32 residue) { return SHIFTED ? tables + residue * OF_RESIDUE : tables; }
+
+// Stages 1 and 2 of so many sets of two planes, or their inverses times a scale. Matrices of slots are the same for all residues, and the
+// first one's are read.
+template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const Vector16* tables, float scale, u32 residue = 0) {
+    const Vector16* own = of_residue(tables, residue);
+    constexpr bool BACK = INVERSE && SHIFTED;
+    Dft f = load_dft(own + (BACK ? BACK_TABLE : DFT_TABLE) + own_lane());
     Complex first[2][4];
 #pragma unroll
     for (int row = 0; row < 2; row++) {
-        Vector16 pairs = tables[FIRST_TABLE + row * 32 + own_lane()];
+        Vector16 pairs = own[(BACK ? BACK_TABLE + 64 : FIRST_TABLE) + row * 32 + own_lane()];
         for (int c = 0; c < 4; c++) {
             Complex w = halves(pairs.word[c]);
             first[row][c] = {w.re * scale, w.im * scale};
@@ -299,5 +318,5 @@ template <bool INVERSE, int SETS> DEVICE void transform_strips(u8* planes, const
     }
 #pragma unroll 1
     for (u32 strip = forgotten(threadIdx.x) / 32; strip < SETS * UNITS; strip += THREADS / 32)
-        transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, tables);
+        transform_strip<INVERSE>(planes + strip / UNITS * 2 * PLANE, strip % UNITS, f, first, MERGED_SLOTS ? tables : own);
 }

@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda, hip};
+use super::{FftConv, cuda, cuda_cluster, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -190,6 +190,21 @@ fn a_block_takes_as_many_pairs_as_fill_it() {
     assert_eq!(launch("b=2,h=3,n=8192"), ([3, 1, 1], 128, 32 << 10));
     assert_eq!(launch("b=2,h=3,n=16384"), ([3, 1, 1], 128, 64 << 10));
     assert_eq!(launch("b=2,h=3,n=32768"), ([3, 1, 1], 256, 128 << 10));
+}
+
+#[test]
+fn a_cluster_has_half_a_transform_a_block() {
+    let launch = |shape: &str| {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let plan = cuda_cluster::plan(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        let launch = plan.steps.iter().rev().filter_map(Step::launch);
+        let launch = launch.into_iter().find(|launch| launch.entry == "fftconv_cluster").unwrap();
+        (launch.grid, launch.cluster[0], launch.block[0], launch.dynamic_shared_bytes)
+    };
+    assert_eq!(launch("b=33,h=3,n=8192"), ([6, 17, 1], 2, 64, 16 << 10));
+    assert_eq!(launch("b=2,h=3,n=32768"), ([6, 1, 1], 2, 128, 64 << 10));
+    // Planes of parts are items of their own.
+    assert_eq!(launch("b=2,h=1,n=4194304"), ([130, 2, 1], 2, 128, 64 << 10));
 }
 
 #[test]
