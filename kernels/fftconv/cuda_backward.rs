@@ -4,10 +4,10 @@
 
 use super::backward::{DY, GATES, Places};
 use super::cuda::{
-    self, AMD_FRAGMENTS, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, SIGNALS, STAGES, Scratch, arrange,
+    self, AMD_FRAGMENTS, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES, Scratch, arrange,
 };
 use super::cuda_passes::Filters;
-use super::{Sizes, U};
+use super::{Sizes, U, cuda_outer_backward};
 use crate::tile::{self, NULL, count, needs_31_bits, needs_sm, tensor};
 use tilemark_core::launch::{Argument, Header, Launch, Plan, Source, Step};
 use tilemark_core::{Bytes, Info, Problem};
@@ -16,7 +16,8 @@ use tilemark_core::{Bytes, Info, Problem};
 pub const CLUSTERS: Header =
     Header { name: "fftconv/clusters.h", text: include_str!("clusters.h") };
 
-static GRADIENTS: Source = Source {
+/// The gradients of sequences, and sums.
+pub static GRADIENTS: Source = Source {
     path: "fftconv/sm90_gradients.cu",
     text: include_str!("sm90_gradients.cu"),
     headers: &[
@@ -46,21 +47,21 @@ static GRADIENT: Source = Source {
 };
 
 /// Points of both signals that a block transforms at once, as shared memory of three blocks holds.
-const HELD: u64 = 8192;
+pub const HELD: u64 = 8192;
 
 /// Warps that share a multiprocessor.
 const WARPS: u64 = 12;
 
 /// Threads of a block that finishes dK.
-const GRADIENT_THREADS: u64 = 256;
+pub const GRADIENT_THREADS: u64 = 256;
 
 /// `supports`: clusters, and additions of four floats at once, are sm_90's.
 pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_sm(info, 90)?;
     cuda::any_since_sm80(problem, info)?;
     let [b, h, n] = ["b", "h", "n"].map(|axis| problem.shape.integer(axis));
-    if n > LONGEST {
-        return Err(format!("differentiates at most {LONGEST} points in a cluster, not {n}"));
+    if cuda_outer_backward::is_long(problem) {
+        return cuda_outer_backward::fits(problem);
     }
     let cut = Cut::holding(n, HELD);
     let blocks = h * cut.groups(b) * cut.residues();
@@ -82,6 +83,9 @@ fn splits(problem: &Problem, info: &Info) -> u64 {
 
 /// Spectra and tables in order, the gradients of sequences and gates, and that of the spectrum.
 pub fn monarch(problem: &Problem, info: &Info) -> Plan {
+    if cuda_outer_backward::is_long(problem) {
+        return cuda_outer_backward::plan(problem);
+    }
     let cut = Cut::holding(problem.shape.integer("n"), HELD).clustered();
     plan(problem, cut, splits(problem, info), differentiate)
 }

@@ -65,6 +65,11 @@ impl Outer {
         Outer { cut: cut(self.inner()), ..self }
     }
 
+    /// How a part is cut up.
+    pub fn cut(self) -> Cut {
+        self.cut
+    }
+
     /// Points of a part.
     pub fn inner(self) -> u64 {
         self.n / self.points

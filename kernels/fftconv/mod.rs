@@ -20,6 +20,7 @@ mod cuda;
 mod cuda_backward;
 mod cuda_cluster;
 mod cuda_outer;
+mod cuda_outer_backward;
 mod cuda_passes;
 mod cut;
 mod hip;

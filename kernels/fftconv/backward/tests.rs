@@ -104,13 +104,29 @@ fn a_head_s_pairs_are_split_until_blocks_fill_a_device() {
 }
 
 #[test]
-fn only_what_a_block_holds_is_differentiated_on_a_device() {
+fn long_ones_go_to_parts_and_back_for_each_gradient() {
+    let entries = |shape: &str| -> Vec<&str> {
+        let problem = problem(&FftConvBackward, shape, Dtype::Bf16);
+        let plan = cuda_backward::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        plan.steps.iter().filter_map(Step::launch).map(|launch| launch.entry).collect()
+    };
+    let count = |shape: &str, entry: &str| {
+        entries(shape).iter().filter(|launched| **launched == entry).count()
+    };
+    let (plain, gated) = ("b=1,h=2,n=65536", "b=1,h=2,n=65536,gated=true");
+    assert_eq!([plain, gated].map(|shape| count(shape, "fftconv_outer_forward")), [2, 2]);
+    assert_eq!([plain, gated].map(|shape| count(shape, "fftconv_outer_inverse")), [1, 3]);
+    assert_eq!([plain, gated].map(|shape| count(shape, "fftconv_monarch")), [0, 1]);
+}
+
+#[test]
+fn clusters_are_needed_to_differentiate_on_a_device() {
     let refusal = |n: u64, arch| {
         let problem = problem(&FftConvBackward, &format!("b=1,h=1,n={n}"), Dtype::F16);
         cuda_backward::any_since_sm90(&problem, &device(Vendor::Nvidia, arch)).err()
     };
-    assert_eq!(refusal(32768, "sm_90a"), None);
-    assert!(refusal(65536, "sm_90a").is_some_and(|why| why.contains("not 65536")));
+    assert_eq!([256, 32768, 1 << 20].map(|n| refusal(n, "sm_90a")), [None, None, None]);
+    assert!(refusal(1 << 21, "sm_90a").is_some_and(|why| why.contains("not 16384")));
     assert!(refusal(256, "sm_80").is_some_and(|why| why.contains("sm_90")));
 }
 
