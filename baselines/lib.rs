@@ -15,7 +15,8 @@ use tilemark_core::device::Vendor;
 
 /// Every rival, by the name of the family it implements.
 ///
-/// rmsnorm has none on a CPU: no crate offers it fused on a slice, users write the loops themselves.
+/// rmsnorm has none on a CPU: no crate offers it fused on a slice, users write the loops themselves;
+/// nor has monarch_mixer, whose parts meet theirs in gemm and fftconv.
 pub static RIVALS: &[(&str, &Implementation)] = &[
     ("gemm", &rivals::gemm::GEMM),
     ("gemm", &rivals::cublaslt::CUBLASLT),
@@ -37,6 +38,7 @@ pub static RIVALS: &[(&str, &Implementation)] = &[
     ("fftconv", &rivals::cufft::FFTCONV),
     ("fftconv", &rivals::torch::FFTCONV),
     ("fftconv_bwd", &rivals::torch::FFTCONV_BACKWARD),
+    ("monarch_mixer", &rivals::torch::MONARCH_MIXER),
     ("rmsnorm", &rivals::torch::RMSNORM),
     ("rmsnorm_bwd", &rivals::torch::RMSNORM_BACKWARD),
     ("shared_prefix_attention", &rivals::torch::REPEATED),

@@ -106,6 +106,7 @@ fn is_said_to_be_missing(family: &str, rival: &Implementation, info: &Info) -> b
         "gemm" => "m=8,n=8,k=8",
         "block_sparse_attention" | "block_sparse_attention_bwd" => "b=1,h=1,schedule=to4",
         "fftconv" | "fftconv_bwd" => "b=1,h=1,n=256",
+        "monarch_mixer" => "b=1,l=8,d=8",
         "rmsnorm" | "rmsnorm_bwd" => "rows=8,hidden=8",
         "shared_prefix_attention" => "b=1,h=1,p=8,u=8,d=8",
         _ => "b=1,h=1,n=8,d=8",

@@ -6,6 +6,7 @@ pub mod attention;
 pub mod block_sparse_attention;
 pub mod fftconv;
 pub mod gemm;
+pub mod monarch_mixer;
 pub mod rmsnorm;
 pub mod shared_prefix_attention;
 
@@ -39,6 +40,7 @@ pub static FAMILIES: &[&dyn Family] = &[
     &block_sparse_attention::BlockSparseAttentionBackward,
     &fftconv::FftConv,
     &fftconv::FftConvBackward,
+    &monarch_mixer::MonarchMixer,
     &rmsnorm::RmsNorm,
     &rmsnorm::RmsNormBackward,
     &shared_prefix_attention::SharedPrefixAttention,

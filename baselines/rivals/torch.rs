@@ -41,6 +41,15 @@ pub static FFTCONV_BACKWARD: Implementation = Implementation {
     code: Code::Library(|site| plan(site, c"tilemark_fftconv_backward", c"plan")),
 };
 
+/// The layer in the library's functions, and the same compiled.
+pub static MONARCH_MIXER: Implementation = Implementation {
+    name: "torch",
+    idea: "the quicker of the layer in torch's functions, transforms in f32, and the same under torch.compile",
+    standing: Standing::Rival,
+    supports: |_, info| only_gpu(info),
+    code: Code::Library(|site| plan(site, c"tilemark_monarch_mixer", c"plan")),
+};
+
 /// The library's function, and the same compiled.
 pub static RMSNORM: Implementation = Implementation {
     name: "torch",
@@ -154,7 +163,7 @@ pub static TWO_CALLS: Implementation = Implementation {
 };
 
 /// The files, each after those that it imports.
-const MODULES: [(&CStr, &CStr, &str); 11] = [
+const MODULES: [(&CStr, &CStr, &str); 12] = [
     (c"tilemark_site", c"rivals/torch/site.py", include_str!("torch/site.py")),
     (c"tilemark_gemm", c"rivals/torch/gemm.py", include_str!("torch/gemm.py")),
     (c"tilemark_attention", c"rivals/torch/attention.py", include_str!("torch/attention.py")),
@@ -183,6 +192,11 @@ const MODULES: [(&CStr, &CStr, &str); 11] = [
         c"tilemark_fftconv_backward",
         c"rivals/torch/fftconv_backward.py",
         include_str!("torch/fftconv_backward.py"),
+    ),
+    (
+        c"tilemark_monarch_mixer",
+        c"rivals/torch/monarch_mixer.py",
+        include_str!("torch/monarch_mixer.py"),
     ),
     (c"tilemark_rmsnorm", c"rivals/torch/rmsnorm.py", include_str!("torch/rmsnorm.py")),
     (

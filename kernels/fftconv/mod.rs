@@ -31,6 +31,8 @@ mod reference;
 mod tests;
 
 pub use backward::FftConvBackward;
+// For the truth of families of which a convolution is a part.
+pub(crate) use reference::{Complex, roots, transform};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;
