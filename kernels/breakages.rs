@@ -3,7 +3,10 @@
 
 use crate::interpreted::{compiler, for_each_plan, verdict};
 use crate::testing::Trial;
-use crate::{attention, block_sparse_attention, fftconv, gemm, rmsnorm, shared_prefix_attention};
+use crate::{
+    attention, block_sparse_attention, fftconv, gemm, monarch_mixer, rmsnorm,
+    shared_prefix_attention,
+};
 use tilemark_cdna::exec::group::Order;
 use tilemark_core::launch::{Header, Plan, Source, Step};
 use tilemark_core::{Dtype, Family};
@@ -235,11 +238,42 @@ static BREAKAGES: &[Breakage] = &[
     Breakage("hip_registers", &rmsnorm::RmsNorm, ROWS, ["    row.trim(hidden, shift);\n", ""]),
     Breakage("hip_registers", &rmsnorm::RmsNorm, ROWS, ["!ALIGNED && at_end)", "false)"]),
     Breakage("hip_registers", &rmsnorm::RmsNormBackward, ROWS, ["h_row.trim(hidden, shift);", ""]),
+    Breakage(
+        "gfx942_steps",
+        &monarch_mixer::MonarchMixer,
+        MIXER,
+        ["__syncthreads();\n#pragma unroll\n    for (int step", "for (int step"],
+    ),
+    Breakage(
+        "gfx942_steps",
+        &monarch_mixer::MonarchMixer,
+        MIXER,
+        ["__syncthreads();\n    if (there)", "if (there)"],
+    ),
+    Breakage(
+        "gfx950_steps",
+        &monarch_mixer::MonarchMixer,
+        MIXER,
+        ["tap = s - p + TAPS - 1", "tap = s + p + TAPS - 2"],
+    ),
+    Breakage(
+        "gfx942_steps",
+        &monarch_mixer::MonarchMixer,
+        MIXER,
+        ["(channel / narrow) * pitch", "(channel / narrow) * channels"],
+    ),
+    Breakage(
+        "gfx942_steps",
+        &monarch_mixer::MonarchMixer,
+        MIXER,
+        ["x < 0 ? half : 1 - half", "1 - half"],
+    ),
 ];
 
 const FFTCONV: &str = "b=9,h=2,n=1024,l=777,gated=true";
 const OUTER: &str = "b=1,h=1,n=65536,l=777";
 const ROWS: &str = "rows=19,hidden=257,residual=true";
+const MIXER: &str = "b=3,l=66,d=32";
 const GEMM: &str = "m=256,n=256,k=200,layout=nt";
 const FLASH: &str = "b=1,h=1,n=96,nk=300,d=128";
 const BLOCKS: &str = "b=1,h=1,schedule=image256,mask=block_diagonal";

@@ -10,12 +10,16 @@
 mod choices;
 mod cpu;
 mod cuda;
+mod groups;
 mod hip;
 mod operands;
 mod reference;
 mod sm90;
 #[cfg(test)]
 mod tests;
+
+// For families of which a product in groups is a step.
+pub(crate) use groups::{GROUP_ROWS, Groups, grouped};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;

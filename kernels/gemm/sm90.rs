@@ -4,6 +4,7 @@
 //! The contracts stand at the sources' heads; this file states them once more as data. It must not
 //! know which problem gets which constants: that is the table of choices.
 
+use super::groups::Groups;
 use super::operands::{Matrix, Operands};
 use super::{Scale, choices};
 use crate::tile::{self, SM90_SHARED_BYTES, count, distance, tensor};
@@ -140,7 +141,7 @@ impl Tile {
             copies.aligned(operands.b())
         };
         let launch = match self {
-            Tile::Persistent(tile) => tile.launch(operands, info, a, b),
+            Tile::Persistent(tile) => tile.launch(operands, info, a, b, Groups::ONE),
             Tile::SmallM(tile) => tile.launch(operands, a, b),
         };
         copies.plan.steps.push(Step::Launch(launch));
@@ -156,6 +157,16 @@ impl fmt::Display for Tile {
 }
 
 impl Persistent {
+    /// Rows that have columns of one B in common.
+    pub fn rows(&self) -> u32 {
+        self.tile_m * self.cluster
+    }
+
+    /// Whether a tile can be columns and their gates: in halves of whole panels, and stored at once.
+    pub fn takes_gates(&self) -> bool {
+        self.cluster == 1 && self.defer == 0 && self.tile_n >= 128 && self.tile_n.is_multiple_of(16)
+    }
+
     fn is_legal(&self, operands: &Operands) -> bool {
         // More sums than 256 a row leave no registers for the scales of rows and columns.
         let most_sums = if operands.sizes.scale == Scale::RowColumn { 256 } else { 384 };
@@ -200,15 +211,21 @@ impl Persistent {
         self.stages * stage + self.consumers() * self.c_panels * 8192 + 256
     }
 
-    fn launch(&self, operands: &Operands, info: &Info, a: Matrix, b: Matrix) -> Launch {
+    /// What to put on the stream, for operands that the copy engine takes.
+    pub fn launch(
+        &self,
+        operands: &Operands,
+        info: &Info,
+        a: Matrix,
+        b: Matrix,
+        groups: Groups,
+    ) -> Launch {
         let c = operands.c();
         let c_map = c.is_aligned();
         let width = box_width(a);
         let map_a = map(a, [width, self.tile_m]);
-        let map_b = map(
-            b,
-            if operands.loads_k_major() { [width, self.tile_n / self.cluster] } else { [64, 64] },
-        );
+        let rows = self.columns(groups) / self.cluster;
+        let map_b = map(b, if operands.loads_k_major() { [width, rows] } else { [64, 64] });
         let map_c = if c_map { map(c, [64, 64]) } else { map_a.clone() };
         let mut arguments = vec![map_a, map_b, map_c, tensor(c.tensor), distance(c.pitch())];
         arguments.extend(operands.extents());
@@ -216,8 +233,8 @@ impl Persistent {
         Launch {
             source: &WGMMA,
             entry: "gemm_sm90_wgmma",
-            constants: self.constants(operands, c_map),
-            grid: [self.clusters(operands, info) * self.cluster, 1, 1],
+            constants: self.constants(operands, c_map, groups),
+            grid: [self.clusters(operands, info, groups) * self.cluster, 1, 1],
             block: [128 * (1 + self.consumers()), 1, 1],
             cluster: [self.cluster, 1, 1],
             dynamic_shared_bytes: self.shared_bytes(),
@@ -225,16 +242,30 @@ impl Persistent {
         }
     }
 
+    /// Columns of C that a tile becomes.
+    fn columns(&self, groups: Groups) -> u32 {
+        if groups.gated { self.tile_n / 2 } else { self.tile_n }
+    }
+
     /// One for each row of tiles of a cluster and column of tiles, or as many as the device holds.
-    fn clusters(&self, operands: &Operands, info: &Info) -> u32 {
+    fn clusters(&self, operands: &Operands, info: &Info, groups: Groups) -> u32 {
         let rows = (operands.sizes.m as u64).div_ceil(u64::from(self.tile_m * self.cluster));
-        let columns = (operands.sizes.n as u64).div_ceil(u64::from(self.tile_n));
+        let columns = (operands.sizes.n as u64).div_ceil(u64::from(self.columns(groups)));
         let held = u64::from((info.units / self.cluster).max(1));
         (rows * columns).min(held) as u32
     }
 
-    fn constants(&self, operands: &Operands, c_map: bool) -> Vec<(&'static str, Constant)> {
+    fn constants(
+        &self,
+        operands: &Operands,
+        c_map: bool,
+        groups: Groups,
+    ) -> Vec<(&'static str, Constant)> {
         let mut constants = operands.constants(operands.loads_k_major());
+        if groups != Groups::ONE {
+            constants.push(("GROUPS", (groups.count as i64).into()));
+            constants.push(("GLU", i64::from(groups.gated).into()));
+        }
         constants.extend([
             ("TILE_M", number(self.tile_m)),
             ("TILE_N", number(self.tile_n)),

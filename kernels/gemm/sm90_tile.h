@@ -53,6 +53,12 @@
 #ifndef PROMOTE
 #define PROMOTE 0
 #endif
+#ifndef GROUPS
+#define GROUPS 1
+#endif
+#ifndef GLU
+#define GLU 0
+#endif
 
 constexpr int CONSUMERS = PINGPONG ? 2 : TILE_M / (64 * BLOCKS);
 constexpr int THREADS = 128 * (1 + CONSUMERS);
@@ -61,12 +67,15 @@ constexpr int STEPS = 4;                                 // wgmma instructions a
 constexpr int A_BYTES = TILE_M * 128, B_BYTES = TILE_N * 128, STAGE_BYTES = A_BYTES + B_BYTES;
 constexpr int PANEL_BYTES = 64 * 128;                    // 64 rows or k of 128 bytes
 constexpr int SUMS = TILE_N / 2;                         // a thread's accumulators for 64 rows
-constexpr int PANELS = (TILE_N + 63) / 64;
+constexpr int KEPT = GLU ? SUMS / 2 : SUMS;              // of these what is stored
+constexpr int WIDTH = 2 * KEPT;                          // columns of C that a tile becomes
+constexpr int PANELS = (WIDTH + 63) / 64;
 
 static_assert(!PINGPONG || TILE_M == 64 * BLOCKS, "taking turns, a warpgroup owns the whole tile");
 static_assert(!PROMOTE || (BLOCKS == 1 && !PINGPONG && TILE_N <= 128), "promotion holds two sets of sums");
 static_assert(!DEFER || (BLOCKS == 1 && !PINGPONG && !PROMOTE && C_TMA && SCALES < 2), "a tile put off takes the registers of all else");
 static_assert(!DEFER || (C_PANELS >= 2 && PANELS % C_PANELS == 0 && PANELS <= STAGES), "every tile put off begins with the first panel");
+static_assert(!GLU || (B_K_MAJOR && CLUSTER == 1 && !DEFER && !PROMOTE), "columns and their gates come in two boxes, and are one by the end of a tile");
 
 struct Shape { int m, n, k; };
 

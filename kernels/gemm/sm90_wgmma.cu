@@ -27,6 +27,8 @@
 //   of a tile, as many stages as these or more, and K of as many slices),
 //   BAND (8: rows of clusters a band of the tile order), C_TMA (1), C_PANELS (2), SCALES (0),
 //   A_POLICY, B_POLICY (EVICT_NORMAL; EVICT_FIRST, EVICT_LAST: what L2 gives up or keeps),
+//   GROUPS (1; g cuts the rows into g equal groups, multiples of TILE_M CLUSTER, each with a B of its own, one below the other in (g N, K)),
+//   GLU (0; 1: C = gelu(A B1) (A B2), where each group's B is B1 above B2, (2 N, K), b's box (W, TILE_N / 2), B_K_MAJOR 1 and CLUSTER 1),
 //   PROMOTE (0; n adds every n slices' sum in f32 registers, for 8-bit types, whose tensor-core sums keep 14 bits; BLOCKS 1, TILE_N <= 128).
 #include "gemm/sm90_stores.h"
 
@@ -36,7 +38,7 @@ struct Tiles {
     u32 rank;                                            // of this block in its cluster
 
     DEVICE Tiles(Shape s)
-        : rows(ceil_div(s.m, TILE_M * CLUSTER)), columns(ceil_div(s.n, TILE_N)), index(blockIdx.x / CLUSTER), step(gridDim.x / CLUSTER),
+        : rows(ceil_div(s.m, TILE_M * CLUSTER)), columns(ceil_div(s.n, WIDTH)), index(blockIdx.x / CLUSTER), step(gridDim.x / CLUSTER),
           rank(blockIdx.x % CLUSTER) {}
 
     DEVICE bool more() const { return index < rows * columns; }
@@ -45,20 +47,26 @@ struct Tiles {
     // First row and column of this block's tile.
     DEVICE TilePlace place() const {
         TilePlace p = tile_in_bands(index, rows, columns, BAND);
-        return {(p.row * CLUSTER + int(rank)) * TILE_M, p.column * TILE_N};
+        return {(p.row * CLUSTER + int(rank)) * TILE_M, p.column * WIDTH};
+    }
+    // The same of what the producer fetches: of B's columns, those of the rows' group.
+    DEVICE TilePlace fetched(Shape s) const {
+        TilePlace at = place();
+        if (GROUPS > 1) at.column += at.row / (s.m / GROUPS) * s.n * (GLU ? 2 : 1);
+        return at;
     }
 };
 
 // The slices at k: all of A's, and this block's part of B's for the whole cluster.
-DEVICE void fetch_slice(const TensorMap& a_map, const TensorMap& b_map, Shared shared, u32 stage, u32 rank, TilePlace at, int k) {
+DEVICE void fetch_slice(const TensorMap& a_map, const TensorMap& b_map, Shared shared, u32 stage, u32 rank, TilePlace at, int k, int n) {
     u32 full = shared.full(stage), part = TILE_N / CLUSTER, first = rank * part;
     mbarrier_arrive_expect_tx(full, STAGE_BYTES);
     cp_async_bulk_tensor_2d(shared.a(stage), a_map, full, k, at.row, A_POLICY);
-    const int BOXES = B_K_MAJOR ? 1 : TILE_N / CLUSTER / 64;
+    const int BOXES = GLU ? 2 : B_K_MAJOR ? 1 : TILE_N / CLUSTER / 64;
 #pragma unroll
     for (int i = 0; i < BOXES; i++) {
-        u32 to = shared.b(stage) + first * 128 + i * PANEL_BYTES;
-        int column = at.column + first + i * 64, x = B_K_MAJOR ? k : column, y = B_K_MAJOR ? column : k;
+        u32 to = shared.b(stage) + first * 128 + i * (GLU ? WIDTH * 128 : PANEL_BYTES);
+        int column = at.column + first + i * (GLU ? n : 64), x = B_K_MAJOR ? k : column, y = B_K_MAJOR ? column : k;
         if constexpr (CLUSTER == 1) cp_async_bulk_tensor_2d(to, b_map, full, x, y, B_POLICY);
         else cp_async_bulk_tensor_2d_multicast(to, b_map, full, x, y, (1 << CLUSTER) - 1, B_POLICY);
     }
@@ -160,11 +168,11 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
         Ring<STAGES> ring;
         if (threadIdx.x < 32 && elect_sync()) {
             for (; tiles.more(); tiles.next()) {
-                TilePlace at = tiles.place();
+                TilePlace at = tiles.fetched(shape);
 #pragma unroll 1
                 for (int slice = 0; slice < slices; slice++, ring.advance()) {
                     mbarrier_try_wait_parity(shared.empty(ring.stage), ring.phase ^ 1);
-                    fetch_slice(a_map, b_map, shared, ring.stage, tiles.rank, at, slice * SLICE);
+                    fetch_slice(a_map, b_map, shared, ring.stage, tiles.rank, at, slice * SLICE, shape.n);
                 }
             }
         }
@@ -203,6 +211,7 @@ void gemm_sm90_wgmma(const __grid_constant__ TensorMap a_map, const __grid_const
             for (int i = 0; i < BLOCKS; i++) {
                 int row = at.row + warpgroup_row + i * 64;
                 scale_sums(sums[i], scales, shape, row + thread_row, at.column + thread_column);
+                if constexpr (GLU) gate_sums(sums[i]);
                 if constexpr (DEFER) deferred.hold(sums[i], row, at.column);
                 else if (ends_in_stages && tiles.last()) store_last_sums(sums[i], c_map, shared, shape, row, at.column, consumer.index, i, thread);
                 else store_sums(sums[i], c_map, shared, memory, c, c_pitch, shape, row, at.column, consumer.index, thread, i * PANELS);

@@ -14,7 +14,9 @@
 //! than u and y: bound by arithmetic if no step's result left the chip. It must not know devices,
 //! clocks or who measures.
 
+mod assembly;
 mod cpu;
+mod device;
 mod parts;
 mod reference;
 mod sequences;
@@ -49,7 +51,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 2] = [
+static IMPLEMENTATIONS: [Implementation; 5] = [
     Implementation {
         name: "cpu_naive",
         idea: "the formula's steps in f32, products by three loops and transforms of radix 2 on one thread",
@@ -63,6 +65,27 @@ static IMPLEMENTATIONS: [Implementation; 2] = [
         standing: Standing::Candidate,
         supports: host::any_on_host,
         code: Code::Host(cpu::steps),
+    },
+    Implementation {
+        name: "sm90_steps",
+        idea: "gates fused with the turns between positions and channels, both convolutions one launch, blocks in groups of one product whose end is gelu and gate; gemm's and fftconv's kernels",
+        standing: Standing::Candidate,
+        supports: device::sm90,
+        code: Code::Steps(device::sm90_plan),
+    },
+    Implementation {
+        name: "gfx942_steps",
+        idea: "sm90_steps by gemm's and fftconv's kernels for matrix cores, a product a block, gelu and gate after it",
+        standing: Standing::Candidate,
+        supports: device::gfx942,
+        code: Code::Steps(device::gfx942_plan),
+    },
+    Implementation {
+        name: "gfx950_steps",
+        idea: "the same by gemm's kernel for gfx950",
+        standing: Standing::Candidate,
+        supports: device::gfx950,
+        code: Code::Steps(device::gfx950_plan),
     },
 ];
 

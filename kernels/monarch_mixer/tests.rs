@@ -2,8 +2,9 @@
 
 use super::reference::erf;
 use super::{BETA, BIAS, GAMMA, MonarchMixer, NARROW, OUT, SHORT, SPECTRA, U, WIDEN};
-use crate::testing::Trial;
+use crate::testing::{Trial, device, problem};
 use crate::tests::on_host;
+use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
 use tilemark_core::{Bytes, Distribution, Dtype, Family, Flops, Shape, Value};
 
@@ -105,6 +106,29 @@ fn lags_of_both_signs_are_where_the_convention_puts_them() {
             }
         }
     }
+}
+
+#[test]
+fn on_hopper_the_layer_is_ten_launches_where_a_block_holds_a_transform() {
+    let entries = |shape: &str| -> Vec<&str> {
+        let problem = problem(&MonarchMixer, shape, Dtype::Bf16);
+        let plan = super::device::sm90_plan(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        plan.steps.iter().filter_map(|step| Some(step.launch()?.entry)).collect()
+    };
+    let (before, after) = (
+        ["gemm_sm90_wgmma", "mixer_gate_in"],
+        [
+            "mixer_gate_out",
+            "gemm_sm90_wgmma",
+            "mixer_layer_norm",
+            "gemm_sm90_wgmma",
+            "gemm_sm90_wgmma",
+            "mixer_layer_norm",
+        ],
+    );
+    let one_pass = ["fftconv_arrange", "fftconv_monarch"];
+    assert_eq!(entries("b=16,l=2048"), [&before[..], &one_pass, &after].concat());
+    assert_eq!(entries("b=1,l=32768").len(), 14);
 }
 
 #[test]
