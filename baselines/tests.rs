@@ -9,7 +9,7 @@ use tilemark_core::{Bytes, Dtype, Fault, Implementation, Info};
 use tilemark_kernels::FAMILIES;
 
 fn check(family: &str, shapes: &[&str]) {
-    let truth = FAMILIES.iter().find(|f| f.about().name == family).unwrap();
+    let truth = FAMILIES.iter().find(|f| f.about().name == family).expect("rivals name a family");
     let on_host = |rival: &Implementation| matches!(rival.code, Code::Host(_));
     let rivals: Vec<_> =
         RIVALS.iter().filter(|(name, rival)| *name == family && on_host(rival)).collect();
@@ -101,7 +101,7 @@ fn a_library_that_is_not_here_is_said_and_never_a_panic() {
 /// is none for the device.
 fn is_said_to_be_missing(family: &str, rival: &Implementation, info: &Info) -> bool {
     let Code::Library(plan) = rival.code else { return false };
-    let truth = FAMILIES.iter().find(|f| f.about().name == family).unwrap();
+    let truth = FAMILIES.iter().find(|f| f.about().name == family).expect("rivals name a family");
     let shape = match family {
         "gemm" => "m=8,n=8,k=8",
         "block_sparse_attention" | "block_sparse_attention_bwd" => "b=1,h=1,schedule=to4",

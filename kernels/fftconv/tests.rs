@@ -141,7 +141,8 @@ fn only_powers_of_two_that_hold_the_sequence_are_shapes() {
     let refusal = |n, l| {
         let given = [("b", 1), ("h", 1), ("n", n), ("l", l)]
             .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
-        FftConv.check(&Shape::complete(&given, FftConv.about().axes).unwrap()).err()
+        let shape = Shape::complete(&given, FftConv.about().axes).expect("these are its axes");
+        FftConv.check(&shape).err()
     };
     assert_eq!(refusal(256, 256), None);
     assert_eq!(refusal(1 << 22, 1), None);
@@ -159,7 +160,8 @@ fn filters_are_cut_in_one_way_that_leaves_them_real() {
             .chain(axes)
             .map(|(axis, value)| ((*axis).to_owned(), Value::Integer(*value)))
             .collect();
-        FftConv.check(&Shape::complete(&given, FftConv.about().axes).unwrap()).err()
+        let shape = Shape::complete(&given, FftConv.about().axes).expect("these are its axes");
+        FftConv.check(&shape).err()
     };
     assert_eq!(refusal(&[("kept", 8)]), None);
     assert_eq!(refusal(&[("taps", 256)]), None);
@@ -197,8 +199,9 @@ fn a_cluster_has_half_a_transform_a_block() {
     let launch = |shape: &str| {
         let problem = problem(&FftConv, shape, Dtype::Bf16);
         let plan = cuda_cluster::plan(&problem, &device(Vendor::Nvidia, "sm_90a"));
-        let launch = plan.steps.iter().rev().filter_map(Step::launch);
-        let launch = launch.into_iter().find(|launch| launch.entry == "fftconv_cluster").unwrap();
+        let mut launches = plan.steps.iter().rev().filter_map(Step::launch);
+        let launch = launches.find(|launch| launch.entry == "fftconv_cluster");
+        let launch = launch.expect("a plan of clusters launches one");
         (launch.grid, launch.cluster[0], launch.block[0], launch.dynamic_shared_bytes)
     };
     assert_eq!(launch("b=33,h=3,n=8192"), ([6, 17, 1], 2, 64, 16 << 10));

@@ -132,23 +132,6 @@ impl Position<'_> {
 }
 
 /// x·Φ(x), Φ the distribution of a normal number.
-fn gelu(x: f64) -> f64 {
-    x * (1.0 + erf(x / std::f64::consts::SQRT_2)) / 2.0
-}
-
-/// The error function: its series, or beyond 3 the continued fraction of its complement.
-pub fn erf(x: f64) -> f64 {
-    let (size, root) = (x.abs(), std::f64::consts::PI.sqrt());
-    let value = if size < 3.0 {
-        let (mut term, mut sum) = (size, size);
-        for i in 1..100 {
-            term *= -size * size / f64::from(i);
-            sum += term / f64::from(2 * i + 1);
-        }
-        2.0 / root * sum
-    } else {
-        let fraction = (1..60).rev().fold(size, |below, i| size + f64::from(i) / 2.0 / below);
-        1.0 - (-size * size).exp() / root / fraction
-    };
-    value.copysign(x)
+pub fn gelu(x: f64) -> f64 {
+    x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)) / 2.0
 }

@@ -46,7 +46,7 @@ fn the_truth_is_the_derivative_of_the_forward_pass() {
     };
     let [mut r, dy] = [0, 1].map(|tensor| values(tensor, rows * hidden));
     let mut w = values(2, hidden);
-    let [dx, dw] = trial.truth(Arithmetic::Exact).try_into().unwrap();
+    let [dx, dw] = trial.truth(Arithmetic::Exact).try_into().expect("two gradients");
     let step = 1e-5;
     for (at, dx) in dx.iter().enumerate() {
         let found = slope(&mut r, at, step, |r| loss(r, &dy, &w, hidden));
