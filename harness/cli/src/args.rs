@@ -86,6 +86,9 @@ pub struct RunArgs {
     /// How often a case is tried again after a crash or a timeout
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub retries: u32,
+    /// Longest that the run waits for other processes to leave a CPU, and repeats what they disturbed
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS", value_parser = not_negative)]
+    pub patience: f64,
     /// Allow this relative error on top of the reference's, instead of the family's floor
     #[arg(long, value_parser = positive)]
     pub rtol: Option<f64>,
@@ -312,6 +315,13 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
         _ => Err("expected a number above 0".to_owned()),
+    }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err("expected 0 or a number above it".to_owned()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::store::StoreError;
 use crate::validate::{Overrides, Truth};
 use crate::worker::{Failure, Launcher, Link, Reply, Request};
-use others::{Others, Reading};
+use others::{Others, Patience, Reading};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +36,9 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// How often a problem is tried again after a crash, a timeout or a failure of the harness.
     pub retries: u32,
+    /// Longest that the run, over all its problems, waits for other processes to leave a host and
+    /// repeats rounds that they disturbed. What keeps a host busy for longer will not leave.
+    pub patience: Duration,
 }
 
 /// Who is told what happens: the terminal, a test.
@@ -74,6 +77,7 @@ pub struct Runner<'a> {
     workers: HashMap<Key, Link>,
     /// What else a host does.
     others: Others,
+    patience: Patience,
 }
 
 /// Device, implementation and variant.
@@ -94,7 +98,8 @@ impl<'a> Runner<'a> {
         cancel: &'a AtomicBool,
     ) -> Self {
         let (workers, others) = (HashMap::new(), Others::default());
-        Runner { launcher, settings, ceilings, infos, clock, cancel, workers, others }
+        let patience = Patience::new(settings.patience);
+        Runner { launcher, settings, ceilings, infos, clock, cancel, workers, others, patience }
     }
 
     /// Carries out every group of the plan for which `is_done` says no.

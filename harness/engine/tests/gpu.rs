@@ -200,6 +200,7 @@ fn run(implementations: &[&str], launching: Launching) -> Vec<CaseResult> {
         verify_only: false,
         timeout: Duration::from_secs(8),
         retries: 0,
+        patience: Duration::ZERO,
     };
     let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
     let mut results = Vec::new();

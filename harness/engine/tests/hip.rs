@@ -180,6 +180,7 @@ fn run(arch: &str) -> Vec<CaseResult> {
         verify_only: false,
         timeout: Duration::from_secs(60),
         retries: 0,
+        patience: Duration::ZERO,
     };
     let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
     let mut results = Vec::new();

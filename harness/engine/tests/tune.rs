@@ -139,6 +139,7 @@ fn carry_out(script: &str, cancel: &AtomicBool) -> Result<Trial, RunError> {
         verify_only: false,
         timeout: Duration::from_secs(2),
         retries: 0,
+        patience: Duration::ZERO,
     };
     let stages = Stages::new(settings);
     let (infos, clock, ceilings) = ([null()], HostClock::new(), HashMap::new());

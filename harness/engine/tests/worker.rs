@@ -7,11 +7,13 @@ mod common;
 use common::CATALOG;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::HashMap;
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tilemark_core::method::Method;
-use tilemark_core::record::{CaseResult, Outcome};
+use tilemark_core::record::{CaseResult, Outcome, Round};
 use tilemark_core::{Case, Fault};
+use tilemark_engine::compare::company;
 use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
@@ -59,6 +61,7 @@ fn main() {
         Trial::test("names_the_libraries", names_the_libraries),
         Trial::test("a_crash_is_tried_again_with_a_new_worker", a_crash_is_tried_again),
         Trial::test("rungs_rest_once_they_have_taken_their_rounds", rungs_rest),
+        Trial::test("disturbed_rounds_are_made_up_for", makes_up_for_disturbed_rounds),
         Trial::test("a_case_goes_on_in_new_processes_each_of_which_is_checked", new_processes),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -135,6 +138,34 @@ fn new_processes() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Rounds beside a process that keeps a core busy are made up for once it is gone: at least five are
+/// left that nobody disturbed, unless the patience is used up, since a test's host has other tests.
+fn makes_up_for_disturbed_rounds() -> Result<(), Failed> {
+    let patience = Duration::from_secs(6);
+    let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn()?;
+    let ends = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(3));
+        busy.kill().and_then(|()| busy.wait())
+    });
+    let start = Instant::now();
+    let method = Method { settle_window_s: 0.1, settle_max_s: 0.3, blocks: 1, ..suite().method };
+    let results = run_patiently(method, &["honest", "rival"], 0, patience);
+    ends.join().expect("it waits and kills")?;
+    for result in &results {
+        let rounds =
+            result.outcome.timing().map(|timing| timing.rounds.clone()).unwrap_or_default();
+        let others = |round: &Round| round.telemetry.other_load.unwrap_or(0.0);
+        let disturbed = rounds.iter().filter(|round| company::is_busy(others(round))).count();
+        if disturbed == 0 {
+            return Err(format!("the busy process was not noticed: {result:?}").into());
+        }
+        if rounds.len() - disturbed < 5 && start.elapsed() < patience {
+            return Err(format!("{disturbed} of {} were disturbed", rounds.len()).into());
+        }
+    }
+    Ok(())
+}
+
 /// The record says which libraries the rivals called, as the worker found them.
 fn names_the_libraries() -> Result<(), Failed> {
     let (limit, cancel) = (Duration::from_secs(2), AtomicBool::new(false));
@@ -161,6 +192,15 @@ fn run_with(implementations: &[&str], retries: u32) -> Vec<CaseResult> {
 }
 
 fn run_by(method: Method, implementations: &[&str], retries: u32) -> Vec<CaseResult> {
+    run_patiently(method, implementations, retries, Duration::ZERO)
+}
+
+fn run_patiently(
+    method: Method,
+    implementations: &[&str],
+    retries: u32,
+    patience: Duration,
+) -> Vec<CaseResult> {
     let infos = [device::info("cpu").expect("there is always a CPU")];
     let suite = suite();
     let only = implementations.iter().map(|name| (*name).to_owned()).collect();
@@ -175,6 +215,7 @@ fn run_by(method: Method, implementations: &[&str], retries: u32) -> Vec<CaseRes
         timeout: Duration::from_secs(2),
         scratch: scratch.path().to_owned(),
         retries,
+        patience,
     };
     let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
     let mut results = Vec::new();

@@ -84,6 +84,7 @@ fn carry_out(
         timeout: Duration::from_secs_f64(args.timeout),
         scratch: scratch.path().to_owned(),
         retries: args.retries,
+        patience: Duration::from_secs_f64(args.patience),
     };
     let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();
     let ceilings = environments(&launcher, infos, plan, &settings, &cancel, folder)?;

@@ -129,6 +129,7 @@ fn carry_out(
         timeout: Duration::from_secs_f64(args.timeout),
         scratch: scratch.path().to_owned(),
         retries: 0,
+        patience: Duration::ZERO,
     });
     let ceilings = ceilings(&launcher, infos, stages.last().timeout, &cancel);
     let clock = HostClock::new();

@@ -4,7 +4,7 @@
 //! It looks at what the worker saw of others and at no time.
 
 use crate::measure::rounds;
-use tilemark_core::record::{CaseResult, Round};
+use tilemark_core::record::{CaseResult, Round, Timing};
 
 /// Cores that others may keep busy. Ticks of the kernel make up to half of this.
 const MOST_CORES: f64 = 0.3;
@@ -23,20 +23,35 @@ pub fn medians(result: &CaseResult, on_host: bool) -> Vec<(u32, f64)> {
 /// Why the times of a case on a host cannot be compared: one side had too little of it.
 pub fn obstacle(now: &CaseResult, then: &CaseResult) -> Option<String> {
     let crowded = |side: &str, result: &CaseResult| {
-        let rounds = &result.outcome.timing()?.rounds;
-        let disturbed = rounds.iter().filter(|round| shared(round)).count();
-        (disturbed > 0 && rounds.len() - disturbed < LEAST_ROUNDS).then(|| {
+        let timing = result.outcome.timing()?;
+        leaves_too_few(timing).then(|| {
             format!(
-                "other processes kept the host busy in {disturbed} of the {side}'s {} rounds",
-                rounds.len()
+                "other processes kept the host busy in {} of the {side}'s {} rounds",
+                disturbed(timing),
+                timing.rounds.len()
             )
         })
     };
     crowded("candidate", now).or_else(|| crowded("baseline", then))
 }
 
+/// Whether others disturbed so many rounds on a host that the rest are no evidence.
+pub fn leaves_too_few(timing: &Timing) -> bool {
+    let disturbed = disturbed(timing);
+    disturbed > 0 && timing.rounds.len() - disturbed < LEAST_ROUNDS
+}
+
+/// Whether others that keep so many cores of a host busy disturb who works there.
+pub fn is_busy(cores: f64) -> bool {
+    cores > MOST_CORES
+}
+
+fn disturbed(timing: &Timing) -> usize {
+    timing.rounds.iter().filter(|round| shared(round)).count()
+}
+
 fn shared(round: &Round) -> bool {
-    round.telemetry.other_load.is_some_and(|cores| cores > MOST_CORES)
+    round.telemetry.other_load.is_some_and(is_busy)
 }
 
 #[cfg(test)]

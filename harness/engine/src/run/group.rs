@@ -2,8 +2,10 @@
 //! order, then each is checked again. On a host a case moves to a new process between turns, with
 //! both checks in each, as long as the method lets it.
 
+use super::others::{LOOK, Others};
 use super::{RunError, Runner};
 use crate::compare::beside::wants_another_block;
+use crate::compare::company;
 use crate::measure::{implausible, unusable};
 use crate::plan::{Group, Planned, Status};
 use crate::run::Observer;
@@ -122,7 +124,8 @@ impl Runner<'_> {
     }
 
     /// Blocks of rounds, until it is clear how ours stands to the rivals or the method's limit is
-    /// reached. In the later ones the rungs rest: they are told from no one.
+    /// reached. In the later ones the rungs rest: they are told from no one. Those on a host that
+    /// others disturbed too often take more, once it is quiet again.
     fn rounds(
         &mut self,
         entrants: &mut [Entrant<'_>],
@@ -131,27 +134,66 @@ impl Runner<'_> {
         let method = self.settings.method.clone();
         let mut done = 0;
         loop {
-            let end = done + method.rounds;
-            for index in done..end {
-                for (order, at) in shuffled(entrants.len(), index).into_iter().enumerate() {
-                    let entrant = &mut entrants[at];
-                    let rests = done > 0 && entrant.planned.standing == Standing::Rung;
-                    if matches!(entrant.state, State::Running { .. }) && !rests {
-                        observer.turn(&entrant.planned.case, index, end);
-                        if index > 0 {
-                            self.renew(entrant);
-                        }
-                        self.turn(entrant, index, order as u32);
-                        self.check_cancelled()?;
-                    }
-                }
-            }
-            done = end;
+            let first = done == 0;
+            let takes_part = |e: &Entrant<'_>| first || e.planned.standing != Standing::Rung;
+            self.block(entrants, done, &takes_part, observer)?;
+            done += method.rounds;
             let candidates = timings(entrants, Standing::Candidate);
             let rivals = timings(entrants, Standing::Rival);
             if !wants_another_block(&method, done, &candidates, &rivals) {
-                return Ok(());
+                break;
             }
+        }
+        let on_host = entrants.iter().any(|e| self.is_host(&e.planned.case.device));
+        while on_host && entrants.iter().any(lacks_rounds) && self.quiet_again()? {
+            let start = self.clock.now();
+            self.block(entrants, done, &lacks_rounds, observer)?;
+            self.patience.spend(self.clock.now() - start);
+            done += method.rounds;
+        }
+        Ok(())
+    }
+
+    /// A turn for everyone who takes part, in each of the rounds that follow `done` others.
+    fn block(
+        &mut self,
+        entrants: &mut [Entrant<'_>],
+        done: u32,
+        takes_part: &dyn Fn(&Entrant<'_>) -> bool,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let takes_part: Vec<bool> = entrants.iter().map(takes_part).collect();
+        let end = done + self.settings.method.rounds;
+        for index in done..end {
+            for (order, at) in shuffled(entrants.len(), index).into_iter().enumerate() {
+                let entrant = &mut entrants[at];
+                if matches!(entrant.state, State::Running { .. }) && takes_part[at] {
+                    observer.turn(&entrant.planned.case, index, end);
+                    if index > 0 {
+                        self.renew(entrant);
+                    }
+                    self.turn(entrant, index, order as u32);
+                    self.check_cancelled()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until others leave the host alone; whether they did while the patience lasted.
+    fn quiet_again(&mut self) -> Result<bool, RunError> {
+        self.others = Others::default();
+        let start = self.clock.now();
+        loop {
+            self.check_cancelled()?;
+            self.watch_others();
+            let waited = self.clock.now() - start;
+            let is_quiet = self.others.load().is_some_and(|cores| !company::is_busy(cores));
+            if is_quiet || !self.patience.lasts(waited) {
+                self.patience.spend(waited);
+                return Ok(is_quiet && self.patience.lasts(0.0));
+            }
+            std::thread::sleep(LOOK);
         }
     }
 
@@ -248,6 +290,14 @@ impl Runner<'_> {
             }
         }
         Outcome::Measured { verification, timing }
+    }
+}
+
+/// Whether others took so many rounds of a case on a host that the rest are no evidence.
+fn lacks_rounds(entrant: &Entrant<'_>) -> bool {
+    match &entrant.state {
+        State::Running { timing, .. } => company::leaves_too_few(timing),
+        State::Ended(_) => false,
     }
 }
 

@@ -5,12 +5,40 @@
 //! The runner looks, not a worker, which may live for one turn only; and over whole windows, since
 //! the kernel counts in ticks, of which many short turns would gather as many errors.
 
+use std::time::Duration;
+
 /// Shortest time over which a load is told: of what the kernel counts, half a dozen ticks of 10 ms
 /// can be wrong.
 const WINDOW_S: f64 = 0.5;
 
+/// How often it is looked whether others have left.
+pub const LOOK: Duration = Duration::from_millis(50);
+
 /// Ticks a second in /proc, whatever the kernel's own.
 const TICKS: f64 = 100.0;
+
+/// What is left of the time that a run waits for others and repeats what they disturbed.
+#[derive(Debug)]
+pub struct Patience {
+    left_s: f64,
+}
+
+impl Patience {
+    /// So long in all.
+    pub fn new(patience: Duration) -> Self {
+        Patience { left_s: patience.as_secs_f64() }
+    }
+
+    /// Whether there is some left after so many more seconds.
+    pub fn lasts(&self, seconds: f64) -> bool {
+        seconds < self.left_s
+    }
+
+    /// Uses it up by so many seconds.
+    pub fn spend(&mut self, seconds: f64) {
+        self.left_s -= seconds;
+    }
+}
 
 /// Watches the load of others from one window to the next.
 #[derive(Debug, Default)]
@@ -119,6 +147,16 @@ mod tests {
         assert!(others.is_due(1.1));
         others.look(reading(2.0, 9.0, 1.0));
         assert_eq!(others.load(), None, "over what passed nothing is known");
+    }
+
+    #[test]
+    fn patience_ends_and_stays_ended() {
+        let mut patience = Patience::new(Duration::from_secs(9));
+        assert!(patience.lasts(8.0) && !patience.lasts(9.0));
+        patience.spend(8.0);
+        assert!(patience.lasts(0.5) && !patience.lasts(1.5));
+        patience.spend(2.0);
+        assert!(!patience.lasts(0.0));
     }
 
     #[test]
