@@ -7,7 +7,6 @@ use super::cuda::{
     Scratch,
 };
 use super::cuda_backward::CLUSTERS;
-use super::cuda_outer::{self, Kernels, Outer};
 use super::cuda_passes::Filters;
 use super::{POST, PRE, Sizes, U, y_index};
 use crate::tile::{self, needs_sm};
@@ -30,16 +29,8 @@ static CLUSTER: Source = Source {
     ],
 };
 
-/// Long transforms, whose parts clusters convolve.
-static LONG: Kernels = Kernels { cut, convolve, ..cuda_outer::CUDA };
-
 /// The shortest transform that is worth two blocks.
 const SHORTEST: u64 = 8192;
-
-/// Of so many points, in halves.
-fn cut(n: u64) -> Cut {
-    Cut::holding(n, n / 2).clustered()
-}
 
 /// `supports`.
 pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
@@ -48,21 +39,18 @@ pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
     if fold > 1 || taps.is_some() {
         return Err("multiplies by a whole spectrum that is at hand".into());
     }
-    let inner = Outer::of(n as u64).inner();
-    if inner < SHORTEST {
-        return Err(format!("transforms {SHORTEST} points at least, not {inner}"));
+    let n = n as u64;
+    if !(SHORTEST..=LONGEST).contains(&n) {
+        return Err(format!("transforms {SHORTEST} to {LONGEST} points, not {n}"));
     }
-    cuda::any_of_points(problem, info, n as u64)
+    cuda::any_of_points(problem, info, n)
 }
 
 /// Brings spectra and tables into the kernel's order, then convolves, two blocks a transform.
 pub fn plan(problem: &Problem, _info: &Info) -> Plan {
     let sizes = Sizes::of(problem);
     let (n, heads, last) = (sizes.n as u64, sizes.h as u64, y_index(sizes.gated));
-    if n > LONGEST {
-        return cuda_outer::plan(problem, &LONG);
-    }
-    let cut = cut(n);
+    let cut = Cut::holding(n, n / 2).clustered();
     let scratch = Scratch::after(last);
     let convolution = Convolution {
         cut,
@@ -82,7 +70,7 @@ pub fn plan(problem: &Problem, _info: &Info) -> Plan {
 }
 
 /// Convolves by clusters.
-pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
+fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
     let Convolution { cut, extents: [batch, heads, _], .. } = *convolution;
     let [of_band, groups, bands] = cut.grid(batch, heads).map(|extent| extent as u32);
     let residues = cut.residues() as u32;

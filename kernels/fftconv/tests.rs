@@ -206,8 +206,6 @@ fn a_cluster_has_half_a_transform_a_block() {
     };
     assert_eq!(launch("b=33,h=3,n=8192"), ([6, 17, 1], 2, 64, 16 << 10));
     assert_eq!(launch("b=2,h=3,n=32768"), ([6, 1, 1], 2, 128, 64 << 10));
-    // Planes of parts are items of their own.
-    assert_eq!(launch("b=2,h=1,n=4194304"), ([130, 2, 1], 2, 128, 64 << 10));
 }
 
 #[test]
