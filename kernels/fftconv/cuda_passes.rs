@@ -3,6 +3,8 @@
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
+mod short;
+
 use super::cuda::{
     self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, Scratch,
 };
@@ -89,7 +91,9 @@ pub fn plan_of(problem: &Problem, passes: &[Pass]) -> Plan {
             given.spectra = last + plan.scratch.len();
             filters.push(filter(problem, pass.points, taken, given.spectra));
         }
-        arranges.push(cuda::arrange(cut, problem.dtype, heads, given, scratch));
+        let is_short = pass.points <= short::LONGEST;
+        let arrange = if is_short { short::arrange } else { cuda::arrange };
+        arranges.push(arrange(cut, problem.dtype, heads, given, scratch));
         let convolution = Convolution {
             cut,
             dtype: problem.dtype,
@@ -100,7 +104,8 @@ pub fn plan_of(problem: &Problem, passes: &[Pass]) -> Plan {
             y: last,
             scaled_rows: false,
         };
-        convolutions.push(cuda::convolve(&convolution, scratch));
+        let convolve = if is_short { short::convolve } else { cuda::convolve };
+        convolutions.push(convolve(&convolution, scratch));
     }
     // Blocks bring in their sequences while spectra are being arranged, or while the pass before ends.
     let before = filters.into_iter().chain(arranges).map(Step::Launch);
