@@ -83,10 +83,21 @@ template <class F> DEVICE u32 entries(int i, float scale, F entry_of) {
     return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
 
-DEVICE u32 rows_entries(int i) {
-    return entries(i, DFT_SCALE<ELEMENT>, [](int row, int column) {
-        return row / N1 == column / N1 ? root(row % N1 * (column % N1), N1) : Complex{0, 0};
-    });
+// Rows of different sequences do not mix.
+DEVICE Complex rows_root(int row, int column) { return row / N1 == column / N1 ? root(row % N1 * (column % N1), N1) : Complex{0, 0}; }
+
+DEVICE u32 rows_entries(int i) { return entries(i, DFT_SCALE<ELEMENT>, rows_root); }
+
+// Of the conjugate: of eight columns what real parts are multiplied by, and then what imaginary parts are.
+DEVICE u32 both_parts(int i) {
+    int half = i / 128 % 2;
+    bool imaginary = i / 256, of_imaginary = i % 4 / 2;
+    float entry[2];
+    for (int e = 0; e < 2; e++) {
+        Complex w = rows_root(matrix_line(i), i / 4 % 4 * 2 + e + half * 8);
+        entry[e] = (imaginary == of_imaginary ? w.re : imaginary ? -w.im : w.im) * (DFT_SCALE<ELEMENT> / 4);
+    }
+    return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
 
 // Of one k1: forward, its factors go with what is contracted, n2 or n3; backward with what results.
@@ -102,7 +113,8 @@ DEVICE u32 bin_entries(int i, int k1) {
 
 // Word i of vectors of four, by tables as short.h lists them.
 DEVICE u32 table_word(int i) {
-    if (i < FACTORS * 4) return rows_entries(i);
+    if (i < BOTH_PARTS * 4) return rows_entries(i);
+    if (i < FACTORS * 4) return both_parts(i - BOTH_PARTS * 4);
     if (i < BIN_MATRICES * 4) return pair(root(result_row(i - FACTORS * 4) * result_column(i - FACTORS * 4), 256));
     i -= BIN_MATRICES * 4;
     return bin_entries(i % (OF_BIN * 4), i / (OF_BIN * 4));

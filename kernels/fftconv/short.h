@@ -12,8 +12,9 @@ static_assert(N1 <= 16, "a block has sixteen rows");
 
 // Tables of vectors of four words, one vector a lane: matrices as operands, real parts and then imaginary ones, and factors as pairs of fp16.
 constexpr int MATRIX_VECTORS = 64;
-constexpr int ROWS_MATRIX = 0;                           // of stage 1 and its inverse
-constexpr int FACTORS = ROWS_MATRIX + MATRIX_VECTORS;    // w_256^(n3 k2), rows (2) of four columns
+constexpr int ROWS_MATRIX = 0;                           // of stage 1
+constexpr int BOTH_PARTS = ROWS_MATRIX + MATRIX_VECTORS; // of its inverse, for real results and then for imaginary ones, by halves of k1
+constexpr int FACTORS = BOTH_PARTS + 2 * MATRIX_VECTORS; // w_256^(n3 k2), rows (2) of four columns
 constexpr int BIN_MATRICES = FACTORS + 64;               // by k1: of stage 2, of stage 3, and of the inverses of stages 3 and 2
 constexpr int OF_BIN = 4 * MATRIX_VECTORS;
 constexpr int SHORT_TABLES = BIN_MATRICES + N1 * OF_BIN;

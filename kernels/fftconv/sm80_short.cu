@@ -5,7 +5,9 @@
 // and imaginary part. A warp has half the columns of all rows for the first and the last stage, and half the rows for what is between: these
 // it takes by twos, from shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So
 // numbers go through shared memory twice, by vectors of 16 bytes without bank conflicts, and blocks meet twice.
-// Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates): as sm80_monarch.cu has it.
+// Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates). What bounds it is issue: 38 instructions for
+// each complex number that a thread has, of which 12 are its products by factors and the spectrum and 6 those of matrices.
+// Spills: at most 152 bytes a thread, 44 where all elements are there: with 128 registers 16 warps share a multiprocessor.
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands); dynamic shared memory: 16384 bytes.
 // It may start before what arranges its spectra has ended.
@@ -71,6 +73,7 @@ DEVICE void transform_columns_in(u8* planes, const Rows& rows, const Vector16* t
             auto word = [&](const float (&d)[4]) { return cvt_rn_x2<ELEMENT>(d[2 * row], d[2 * row + 1]); };
             vector_at(planes, here ^ forward_place(row * 8, 0, e)) = {word(re[0]), word(re[1]), word(im[0]), word(im[1])};
         }
+        if (e % 2) __syncwarp();                         // one product's results after another's, lest all be held
     }
 }
 
@@ -98,6 +101,12 @@ template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) 
     for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
 }
 
+// Four bins. A lone pair's rows read each once, and leave the L1 cache to tables.
+DEVICE Vector16 load_bins(const Vector16* from) {
+    if constexpr (PAIRS == 1) return ld_global_sector(from);
+    return *from;
+}
+
 // A row from stage 1 to what the inverse of stage 1 takes. Tables and bins are those of its k1.
 DEVICE Tile convolve_row(const Operand& x, const Vector16 (&bins)[2], const Factors& factors, const Factors& back, const Vector16* matrices) {
     Tile d = transform_to_rows<false>(x, load_dft(matrices));
@@ -110,14 +119,16 @@ DEVICE Tile convolve_row(const Operand& x, const Vector16 (&bins)[2], const Fact
     return transform_to_rows<true>(d.rounded(), load_dft(matrices + 3 * MATRIX_VECTORS));
 }
 
-DEVICE void convolve_two(u8* planes, u32 two, const Factors& factors, const Factors& back, const Vector16* tables, const Vector16* spectrum) {
-    u32 lane = own_lane(), g = lane / 4, q = lane % 4;
+// Two rows; `from` and `to` are the lane's places in the first ones, and tables and spectrum are the lane's.
+DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& factors, const Factors& back, const Vector16* tables, const Vector16* spectrum) {
+    u32 k1 = two * 2 % N1;
+    from ^= forward_place(two * 2, 0, 0), to ^= backward_place(two, 0, 0);
+    spectrum += k1 * BIN_VECTORS, tables += k1 * OF_BIN;
     Vector16 bins[2][2];                                 // asked for first, as they come from afar
     Operand x[2];
     Tile d[2];
 #pragma unroll
-    for (int i = 0; i < 4; i++) bins[i / 2][i % 2] = spectrum[(two * 2 + i / 2) % N1 * BIN_VECTORS + i % 2 * 32 + lane];
-    u32 from = forward_place(two * 2, q, g), to = backward_place(two, g, q * 2);
+    for (int i = 0; i < 4; i++) bins[i / 2][i % 2] = load_bins(spectrum + i / 2 % N1 * BIN_VECTORS + i % 2 * 32);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         Vector16 v = vector_at(planes, from ^ forward_place(i / 2, 0, i % 2 * 8));
@@ -125,7 +136,7 @@ DEVICE void convolve_two(u8* planes, u32 two, const Factors& factors, const Fact
         x[i / 2].im[i % 2] = v.word[2], x[i / 2].im[2 + i % 2] = v.word[3];
     }
 #pragma unroll
-    for (int i = 0; i < 2; i++) d[i] = convolve_row(x[i], bins[i], factors, back, tables + BIN_MATRICES + (two * 2 + i) % N1 * OF_BIN + lane);
+    for (int i = 0; i < 2; i++) d[i] = convolve_row(x[i], bins[i], factors, back, tables + i % N1 * OF_BIN);
     __syncwarp();                                        // all lanes have read what is overwritten
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -137,18 +148,17 @@ DEVICE void convolve_two(u8* planes, u32 two, const Factors& factors, const Fact
 
 // The inverse of stage 1.
 
-// Contracts real and imaginary parts of eight rows at once, as words of both lie side by side: the conjugate matrix's columns of these,
-// for real and for imaginary results.
-struct BothParts { u32 re[2][4], im[2][4]; };
+// Contracts real and imaginary parts of eight rows at once, as words of both lie side by side: what these are multiplied by, by halves of
+// the rows, for real and for imaginary results.
+struct BothParts { u32 word[2][2][4]; };
 
 DEVICE BothParts load_both_parts(const Vector16* tables) {
-    Dft f = load_dft(tables + ROWS_MATRIX + own_lane());
     BothParts a;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        int half = i / 2, row = i % 2;
-        a.re[half][row] = f.re[i], a.re[half][2 + row] = f.im[i];
-        a.im[half][row] = f.minus_im[i], a.im[half][2 + row] = f.re[i];
+        Vector16 v = tables[BOTH_PARTS + i * 32 + own_lane()];
+#pragma unroll
+        for (int j = 0; j < 4; j++) a.word[i / 2][i % 2][j] = v.word[j];
     }
     return a;
 }
@@ -164,13 +174,11 @@ DEVICE void transform_columns_out(Results& results, u8* planes, u32 here, const 
         for (int half = 0; half < 2; half++) {
             Vector16 b = vector_at(planes, here ^ backward_place(half * 4, 0, two * 2));
 #pragma unroll
-            for (int e = 0; e < 2; e++) {
-                mma_m16n8k16(ELEMENT{}, d[0][e], a.re[half], b.word[2 * e], b.word[2 * e + 1]);
-                mma_m16n8k16(ELEMENT{}, d[1][e], a.im[half], b.word[2 * e], b.word[2 * e + 1]);
-            }
+            for (int i = 0; i < 4; i++) mma_m16n8k16(ELEMENT{}, d[i % 2][i / 2], a.word[i % 2][half], b.word[i / 2 * 2], b.word[i / 2 * 2 + 1]);
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) results.v[i / 4][i / 2 % 2][i % 2].word[two] = cvt_rn_x2<ELEMENT>(d[i / 4][0][i % 4], d[i / 4][1][i % 4]);
+        __syncwarp();
     }
 }
 
@@ -199,13 +207,14 @@ void fftconv_short(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, co
     load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
     griddepcontrol_wait();                               // what arrange_short.cu leaves may come while sequences do
     transform_columns_in(planes, rows, tables);
-    __syncthreads();
     Factors factors = load_factors(tables, 1), back = load_factors(tables, scales[head_of_block()]);
-    spectrum += (long long)head_of_block() * N1 * BIN_VECTORS;
-    u32 first = forgotten(threadIdx.x) / 32 * 4;
+    __syncthreads();
+    u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = forgotten(threadIdx.x) / 32 * 4;
+    spectrum += (long long)head_of_block() * N1 * BIN_VECTORS + lane;
 #pragma unroll 1
-    for (u32 two = first; two < first + 4; two++) convolve_two(planes, two, factors, back, tables, spectrum);
-    u32 lane = own_lane(), g = lane / 4, q = lane % 4;
+    for (u32 two = first; two < first + 4; two++)
+        convolve_two(planes, two, forward_place(0, q, g), backward_place(0, g, q * 2), factors, back, tables + BIN_MATRICES + lane, spectrum);
+    lane = own_lane(), g = lane / 4, q = lane % 4;
     Signals out = signals(g, q);
     Vector16 gates[8];
     for_each_result(0, [&](int i, int item, int at) { gates[i] = load_gate(out, item, at); });

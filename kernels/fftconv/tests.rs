@@ -195,6 +195,19 @@ fn a_block_takes_as_many_pairs_as_fill_it() {
 }
 
 #[test]
+fn where_a_block_has_whole_rows_it_goes_straight_to_memory() {
+    let entries = |shape: &str| -> Vec<&str> {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, "sm_90a"));
+        plan.steps.iter().filter_map(|step| Some(step.launch()?.entry)).collect()
+    };
+    let short = ["fftconv_arrange_short", "fftconv_short"];
+    assert_eq!(entries("b=3,h=2,n=256"), short);
+    assert_eq!(entries("b=3,h=2,n=4096,l=4095,gated=true"), short);
+    assert_eq!(entries("b=3,h=2,n=8192"), ["fftconv_arrange", "fftconv_monarch"]);
+}
+
+#[test]
 fn a_cluster_has_half_a_transform_a_block() {
     let launch = |shape: &str| {
         let problem = problem(&FftConv, shape, Dtype::Bf16);

@@ -125,7 +125,7 @@ fn on_hopper_the_layer_is_ten_launches_where_a_block_holds_a_transform() {
             "mixer_layer_norm",
         ],
     );
-    let one_pass = ["fftconv_arrange", "fftconv_monarch"];
+    let one_pass = ["fftconv_arrange_short", "fftconv_short"];
     assert_eq!(entries("b=16,l=2048"), [&before[..], &one_pass, &after].concat());
     assert_eq!(entries("b=1,l=32768").len(), 14);
 }

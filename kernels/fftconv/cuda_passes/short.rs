@@ -56,9 +56,5 @@ pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Sc
 
 /// Convolves in one pass over memory.
 pub fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    Launch {
-        source: &SHORT,
-        entry: "fftconv_short",
-        ..cuda::convolve(convolution, scratch)
-    }
+    Launch { source: &SHORT, entry: "fftconv_short", ..cuda::convolve(convolution, scratch) }
 }
