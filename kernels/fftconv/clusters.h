@@ -14,6 +14,9 @@ DEVICE void meet() {
     else barrier_cluster_arrive(), barrier_cluster_wait();
 }
 
+// Blocks of a cluster meet where nothing has been written or read yet, and spare a fence of the whole device.
+DEVICE void count_in() { barrier_cluster_arrive_relaxed(), barrier_cluster_wait(); }
+
 // The DFT of RESIDUES, one number of each piece.
 template <bool INVERSE> DEVICE void transform_pieces(Complex (&z)[RESIDUES]) {
     auto butterfly = [&](int a, int b) {

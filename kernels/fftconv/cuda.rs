@@ -98,7 +98,7 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
     if sizes.n as u64 > LONGEST {
         return cuda_outer::plan(problem, &cuda_outer::CUDA);
     }
-    cuda_passes::plan_of(problem, &[sizes.whole()])
+    cuda_passes::plan_of(problem, &[sizes.whole()], &cuda_passes::ANY)
 }
 
 /// Tensors of the implementation's own.

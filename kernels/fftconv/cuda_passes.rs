@@ -44,9 +44,14 @@ pub fn partial_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> 
 }
 
 fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
+    any_up_to(LONGEST as usize, problem, info)
+}
+
+/// Whether every pass that the filter needs is of so many points at most.
+pub fn any_up_to(longest: usize, problem: &Problem, info: &Info) -> Result<(), String> {
     for Pass { points, .. } in Sizes::of(problem).passes() {
-        if !(SHORTEST..=LONGEST as usize).contains(&points) {
-            return Err(format!("transforms {SHORTEST} to {LONGEST} points, not {points}"));
+        if !(SHORTEST..=longest).contains(&points) {
+            return Err(format!("transforms {SHORTEST} to {longest} points, not {points}"));
         }
         cuda::any_of_points(problem, info, points as u64)?;
     }
@@ -67,13 +72,24 @@ impl Filters {
     pub const GIVEN: Filters = Filters { spectra: SPECTRUM, passed: 1 };
 }
 
+/// What convolves in one pass over memory.
+pub struct Kernels {
+    /// Makes the tables of a transform, and brings so many spectra into its order.
+    pub arrange: fn(Cut, Dtype, u64, Filters, Scratch) -> Launch,
+    /// Convolves.
+    pub convolve: fn(&Convolution, Scratch) -> Launch,
+}
+
+/// Of any length that a block holds.
+pub const ANY: Kernels = Kernels { arrange: cuda::arrange, convolve: cuda::convolve };
+
 /// The passes that the filter needs.
 pub fn plan(problem: &Problem, _info: &Info) -> Plan {
-    plan_of(problem, &Sizes::of(problem).passes())
+    plan_of(problem, &Sizes::of(problem).passes(), &ANY)
 }
 
 /// The spectra of filters given in time, then all spectra in the kernel's order, then the passes.
-pub fn plan_of(problem: &Problem, passes: &[Pass]) -> Plan {
+pub fn plan_of(problem: &Problem, passes: &[Pass], kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
     let heads = sizes.h as u64;
     let last = y_index(sizes.gated);
@@ -89,7 +105,7 @@ pub fn plan_of(problem: &Problem, passes: &[Pass]) -> Plan {
             given.spectra = last + plan.scratch.len();
             filters.push(filter(problem, pass.points, taken, given.spectra));
         }
-        arranges.push(cuda::arrange(cut, problem.dtype, heads, given, scratch));
+        arranges.push((kernels.arrange)(cut, problem.dtype, heads, given, scratch));
         let convolution = Convolution {
             cut,
             dtype: problem.dtype,
@@ -100,7 +116,7 @@ pub fn plan_of(problem: &Problem, passes: &[Pass]) -> Plan {
             y: last,
             scaled_rows: false,
         };
-        convolutions.push(cuda::convolve(&convolution, scratch));
+        convolutions.push((kernels.convolve)(&convolution, scratch));
     }
     // Blocks bring in their sequences while spectra are being arranged, or while the pass before ends.
     let before = filters.into_iter().chain(arranges).map(Step::Launch);

@@ -22,6 +22,7 @@ mod cuda_cluster;
 mod cuda_outer;
 mod cuda_outer_backward;
 mod cuda_passes;
+mod cuda_short;
 mod cut;
 mod hip;
 mod hip_backward;
@@ -78,7 +79,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 7] = [
+static IMPLEMENTATIONS: [Implementation; 8] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -99,6 +100,13 @@ static IMPLEMENTATIONS: [Implementation; 7] = [
         standing: Standing::Candidate,
         supports: cuda::any_since_sm80,
         code: Code::Steps(cuda::monarch),
+    },
+    Implementation {
+        name: "sm80_short",
+        idea: "the same up to 4096 points, of which the first and the last stage go straight to memory, and no more of them than the filter needs",
+        standing: Standing::Candidate,
+        supports: cuda_short::any_since_sm80,
+        code: Code::Steps(cuda_short::plan),
     },
     Implementation {
         name: "sm90_cluster",

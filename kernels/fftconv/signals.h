@@ -198,12 +198,17 @@ DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* 
     }
 }
 
-// Those of this thread, of batch items from `first` on and of elements from `skipped` on; sequences begin `pitch` elements apart. The ways in and out each ask anew, lest addresses
-// stay in registers through all stages.
+// Those of a thread whose first element is number `at` of batch item `item`; sequences begin `pitch` elements apart.
+DEVICE Signals signals_at(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int item, int at, int head, int batch, int heads,
+                          int length, int pitch) {
+    long long stride = (long long)heads * pitch, start = item * stride + (long long)head * pitch + at;
+    return {settled(u + start), settled(pre + start), settled(post + start), settled(y + start), stride, batch - item, length - at};
+}
+
+// The same where threads have vectors that follow each other, of batch items from `first` on and of elements from `skipped` on. The ways in
+// and out each ask anew, lest addresses stay in registers through all stages.
 DEVICE Signals own_signals(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, ELEMENT* y, int first, int head, int batch, int heads, int length,
                            int pitch, u32 skipped = 0) {
     u32 element = skipped + forgotten(threadIdx.x) * 8;
-    int item = first + element / M, at = element % M;
-    long long stride = (long long)heads * pitch, start = item * stride + (long long)head * pitch + at;
-    return {settled(u + start), settled(pre + start), settled(post + start), settled(y + start), stride, batch - item, length - at};
+    return signals_at(u, pre, post, y, first + element / M, element % M, head, batch, heads, length, pitch);
 }

@@ -29,7 +29,7 @@ void fftconv_cluster(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
         return own_signals(u, pre, post, y, forgotten(blockIdx.y) * 2, head_of_block(), batch, heads, length, pitch, residue_of_block() * PORTION);
     };
     auto own = [&] { return residue_of_block() * PORTION + forgotten(threadIdx.x) * 8; };
-    meet();                                              // a block must have started before others write to its planes
+    count_in();                                          // a block must have started before others write to its planes
     bring_in_pieces(planes, signals(), own());
     griddepcontrol_wait();
     meet();

@@ -121,7 +121,7 @@ void fftconv_gradients(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* dy, 
     scales += SCALED_ROWS ? (head * RESIDUES + residue) * 16 : head;
     u32 portion = RESIDUES == 1 ? 0 : residue * PORTION;
     const Vector16* own_tables = of_residue(tables, residue);
-    if (RESIDUES > 1) meet();                            // a block must have started before others write to its planes
+    if (RESIDUES > 1) count_in();                        // a block must have started before others write to its planes
 #pragma unroll 1
     for (int first = split * 2 * PAIRS; first < batch; first += splits * 2 * PAIRS) {
         auto signals = [&](const ELEMENT* from, const ELEMENT* gate_in, const ELEMENT* gate_out, ELEMENT* to) {

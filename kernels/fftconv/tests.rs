@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda, cuda_cluster, hip};
+use super::{FftConv, cuda, cuda_cluster, cuda_short, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -192,6 +192,21 @@ fn a_block_takes_as_many_pairs_as_fill_it() {
     assert_eq!(launch("b=2,h=3,n=8192"), ([3, 1, 1], 128, 32 << 10));
     assert_eq!(launch("b=2,h=3,n=16384"), ([3, 1, 1], 128, 64 << 10));
     assert_eq!(launch("b=2,h=3,n=32768"), ([3, 1, 1], 256, 128 << 10));
+}
+
+#[test]
+fn where_a_block_has_whole_rows_it_goes_straight_to_memory() {
+    let entries = |shape: &str| -> Vec<&str> {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let info = device(Vendor::Nvidia, "sm_90a");
+        cuda_short::any_since_sm80(&problem, &info).expect("a block has its rows");
+        let plan = cuda_short::plan(&problem, &info);
+        plan.steps.iter().filter_map(|step| Some(step.launch()?.entry)).collect()
+    };
+    let short = ["fftconv_arrange_short", "fftconv_short"];
+    assert_eq!(entries("b=3,h=2,n=256"), short);
+    assert_eq!(entries("b=3,h=2,n=4096,l=4095,gated=true"), short);
+    assert_eq!(entries("b=3,h=2,n=65536,kept=1"), short);
 }
 
 #[test]

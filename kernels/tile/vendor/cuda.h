@@ -149,6 +149,14 @@ DEVICE Vector16 ld_global_nc_sector(const void* address) {
     return v;
 }
 
+// The same of what a kernel wrote that may still have run when this one began.
+DEVICE Vector16 ld_global_sector(const void* address) {
+    Vector16 v;
+    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3]) : "l"(address) : "memory");
+    return v;
+}
+
 DEVICE void st_global_cs(void* address, Vector16 v) {
     asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};"
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tilemark_core::Info;
 
 /// How to start a worker.
@@ -58,6 +58,9 @@ const STDERR_LINES: usize = 12;
 
 /// How long a worker that has closed its output may take to end, and its last lines to come.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether it has ended.
+const END_POLL: Duration = Duration::from_millis(5);
 
 /// How soon a busy worker is killed after Ctrl-C.
 const CANCEL_POLL: Duration = Duration::from_millis(50);
@@ -161,9 +164,10 @@ impl Link {
 
     /// Waits a little for it to end by itself, so that it is told how it did.
     fn await_end(&self) {
-        let start = Instant::now();
-        while !self.has_ended() && start.elapsed() < LAST_WORDS {
-            std::thread::sleep(CANCEL_POLL / 10);
+        let mut left = LAST_WORDS;
+        while !self.has_ended() && !left.is_zero() {
+            std::thread::sleep(END_POLL);
+            left = left.saturating_sub(END_POLL);
         }
     }
 

@@ -1,0 +1,133 @@
+// What sm80_short.cu reads beside its signals: the tables of its transforms, and the filters' spectra in the order of its fragments.
+//
+// Mapping: as arrange.cu has it. The first TABLE_BLOCKS blocks compute tables, then a block serves a head: it holds the half spectrum in
+// registers until its largest part is known, leaves it in shared memory as pairs of fp16 over a power of two, and gathers from there; the
+// other half is its mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by its start.
+//
+// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
+// (heads, FOLD N/2 + 1, 2) f32, tables (SHORT_TABLES vectors), arranged (heads, N1 BIN_VECTORS vectors), scales (heads) f32.
+// Macros (default): those of monarch.h, PASSED (1: the filter passes only frequencies that are multiples of it; those of a folded one all are).
+#include "fftconv/short.h"
+
+#ifndef PASSED
+#define PASSED 1
+#endif
+
+constexpr int THREADS = N < 2048 ? 128 : N / 16;
+constexpr int TABLE_BLOCKS = 32;
+constexpr int BINS = N / 2 + 1, COPIES = (BINS + THREADS - 1) / THREADS;
+
+// Where word i of an operand's table, and of a spectrum's rows of four columns a lane, stands in 16 x 16.
+DEVICE int matrix_line(int i) { return i / 4 % 32 / 4 + i % 2 * 8; }
+DEVICE int first_column(int i) { return i / 4 % 4 * 2 + i % 4 / 2 * 8; }
+DEVICE int result_row(int i) { return i / 4 % 32 / 4 + i / 128 % 2 * 8; }
+DEVICE int result_column(int i) { return i / 4 % 4 * 2 + column(i % 4); }
+
+// Spectra.
+
+// A bin's place in shared memory: bins that a warp gathers are N1 or 16 N1 apart, and go to different banks.
+DEVICE constexpr int shared_place(int k) { return k + k / 16 + k / 256; }
+
+DEVICE float largest(float found) {
+    __shared__ float largest_of_warp[THREADS / 32];
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
+    if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = found;
+    __syncthreads();
+    for (int i = 0; i < THREADS / 32; i++) found = fmaxf(found, largest_of_warp[i]);
+    return found;
+}
+
+// Leaves pairs of fp16 in shared memory and returns the exponent that they are divided by, which brings the largest part into [1, 2).
+DEVICE int read_bins(const Complex* spectrum, u32* bins) {
+    Complex own[COPIES];
+    float found = 0;
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int k = i * THREADS + threadIdx.x;
+        own[i] = k < BINS && k % PASSED == 0 ? spectrum[k * FOLD] : Complex{0, 0};
+        // The first bin and the middle one are real whatever is stored.
+        if (k % (N / 2) == 0) own[i].im = 0;
+        found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
+    }
+    int exponent = exponent_of(largest(found));
+    float down = power_of_two(-exponent);
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+        int k = i * THREADS + threadIdx.x;
+        if (k < BINS) bins[shared_place(k)] = pair({own[i].re * down, own[i].im * down});
+    }
+    return exponent;
+}
+
+DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
+    int exponent = read_bins(spectrum, bins);
+    __syncthreads();
+    for (int i = threadIdx.x; i < N; i += THREADS) {
+        int k = i / 256 + N1 * result_row(i) + 16 * N1 * result_column(i);
+        // The mirror image is the conjugate: the sign of the upper half.
+        arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
+    }
+    if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages();
+}
+
+// Tables.
+
+// Two entries in a row of a matrix, real or imaginary parts.
+template <class F> DEVICE u32 entries(int i, float scale, F entry_of) {
+    float entry[2];
+    for (int e = 0; e < 2; e++) {
+        Complex w = entry_of(matrix_line(i), first_column(i) + e);
+        entry[e] = (i / 128 % 2 ? w.im : w.re) * (scale / 4);
+    }
+    return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
+}
+
+// Rows of different sequences do not mix.
+DEVICE Complex rows_root(int row, int column) { return row / N1 == column / N1 ? root(row % N1 * (column % N1), N1) : Complex{0, 0}; }
+
+DEVICE u32 rows_entries(int i) { return entries(i, DFT_SCALE<ELEMENT>, rows_root); }
+
+// Of the conjugate: of eight columns what real parts are multiplied by, and then what imaginary parts are.
+DEVICE u32 both_parts(int i) {
+    int half = i / 128 % 2;
+    bool imaginary = i / 256, of_imaginary = i % 4 / 2;
+    float entry[2];
+    for (int e = 0; e < 2; e++) {
+        Complex w = rows_root(matrix_line(i), i / 4 % 4 * 2 + e + half * 8);
+        entry[e] = (imaginary == of_imaginary ? w.re : imaginary ? -w.im : w.im) * (DFT_SCALE<ELEMENT> / 4);
+    }
+    return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
+}
+
+// Of one k1: forward, its factors go with what is contracted, n2 or n3; backward with what results.
+DEVICE u32 bin_entries(int i, int k1) {
+    constexpr float SCALE = MERGED_SLOTS ? MERGED_SCALE<ELEMENT> : DFT_SCALE<ELEMENT>;
+    switch (i / (4 * MATRIX_VECTORS)) {
+    case 0: return entries(i, SCALE, [&](int k2, int slot) { return root(second_slot(slot) * (N1 * k2 + k1), 16 * N1); });
+    case 1: return entries(right_word(i), SCALE, [&](int k3, int n3) { return root(n3 * (16 * N1 * k3 + k1), N); });
+    case 2: return entries(i, SCALE, [&](int n3, int k3) { return root(n3 * (16 * N1 * k3 + k1), N); });
+    default: return entries(i, SCALE, [&](int n2, int k2) { return root(n2 * (N1 * k2 + k1), 16 * N1); });
+    }
+}
+
+// Word i of vectors of four, by tables as short.h lists them.
+DEVICE u32 table_word(int i) {
+    if (i < BOTH_PARTS * 4) return rows_entries(i);
+    if (i < FACTORS * 4) return both_parts(i - BOTH_PARTS * 4);
+    if (i < BIN_MATRICES * 4) return pair(root(result_row(i - FACTORS * 4) * result_column(i - FACTORS * 4), 256));
+    i -= BIN_MATRICES * 4;
+    return bin_entries(i % (OF_BIN * 4), i / (OF_BIN * 4));
+}
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void fftconv_arrange_short(const Complex* spectrum, u32* tables, u32* arranged, float* scales) {
+    extern __shared__ u32 bins[];
+    griddepcontrol_launch_dependents();
+    if (blockIdx.x < TABLE_BLOCKS) {
+        for (int i = blockIdx.x * THREADS + threadIdx.x; i < SHORT_TABLES * 4; i += TABLE_BLOCKS * THREADS) tables[i] = table_word(i);
+        return;
+    }
+    long long head = blockIdx.x - TABLE_BLOCKS;
+    arrange_spectrum(spectrum + head * (FOLD * N / 2 + 1), bins, arranged + head * N, scales + head);
+}

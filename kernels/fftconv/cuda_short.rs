@@ -1,0 +1,72 @@
+//! Launches of convolutions whose first and last stage go straight to memory: of transforms of at
+//! most 4096 points.
+//!
+//! They differ from those of any length in their sources alone.
+
+use super::Sizes;
+use super::cuda::{
+    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES, Scratch,
+};
+use super::cuda_passes::{self, Filters, Kernels};
+use crate::tile::{self, needs_sm};
+use tilemark_core::launch::{Header, Launch, Plan, Source};
+use tilemark_core::{Dtype, Info, Problem};
+
+const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
+
+static ARRANGE: Source = Source {
+    path: "fftconv/arrange_short.cu",
+    text: include_str!("arrange_short.cu"),
+    headers: &[
+        CUT,
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
+};
+static SHORT: Source = Source {
+    path: "fftconv/sm80_short.cu",
+    text: include_str!("sm80_short.cu"),
+    headers: &[
+        CUT,
+        MONARCH_HEADER,
+        FRAGMENTS,
+        AMD_FRAGMENTS,
+        STAGES,
+        SIGNALS,
+        tile::TILE,
+        tile::CUDA,
+        tile::CUDA_WGMMA,
+    ],
+};
+
+const SHORT_KERNELS: Kernels = Kernels { arrange, convolve };
+
+/// The longest transform of which a block has whole rows of 256 elements.
+const LONGEST: usize = 4096;
+
+/// `supports`.
+pub fn any_since_sm80(problem: &Problem, info: &Info) -> Result<(), String> {
+    needs_sm(info, 80)?;
+    cuda_passes::any_up_to(LONGEST, problem, info)
+}
+
+/// The passes that the filter needs.
+pub fn plan(problem: &Problem, _info: &Info) -> Plan {
+    cuda_passes::plan_of(problem, &Sizes::of(problem).passes(), &SHORT_KERNELS)
+}
+
+fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Scratch) -> Launch {
+    Launch {
+        source: &ARRANGE,
+        entry: "fftconv_arrange_short",
+        ..cuda::arrange(cut, dtype, heads, filters, scratch)
+    }
+}
+
+fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
+    Launch { source: &SHORT, entry: "fftconv_short", ..cuda::convolve(convolution, scratch) }
+}
