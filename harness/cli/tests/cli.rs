@@ -108,20 +108,106 @@ fn every_form_of_a_report_can_be_asked_for_and_made_again() {
     desk.tilemark("report --md -").arg(desk.run()).assert().success().stdout(contains("gemm"));
 }
 
+/// A run of the null device, which is quick.
+fn scripted_small(flags: &str) -> String {
+    format!("{SMALL} -d null --quick --rounds 2 {flags}")
+}
+
+#[test]
+fn a_form_on_stdout_is_alone_there() {
+    let desk = Desk::new();
+    let stdout = |form: &str| {
+        let told = contains(OURS).and(contains("\"status\":\"ok\""));
+        let run = scripted_small(&format!("{form} -"));
+        let ended = desk.tilemark(&run).assert().success().stderr(told);
+        String::from_utf8_lossy(&ended.get_output().stdout).into_owned()
+    };
+    assert!(serde_json::from_str::<serde_json::Value>(&stdout("--json")).is_ok());
+    let csv = stdout("--csv");
+    let widths: Vec<_> = csv.lines().map(|line| line.matches(',').count()).collect();
+    assert!(widths.len() > 6 && widths.iter().all(|width| *width >= widths[0]), "{csv}");
+    assert!(stdout("--md").trim_start().starts_with('#'));
+    let junit = stdout("--junit");
+    assert!(junit.starts_with("<?xml") && junit.trim_end().ends_with("</testsuites>"), "{junit}");
+    let both = scripted_small("--csv - --json -");
+    desk.tilemark(&both).assert().code(2).stderr(contains("--csv -: stdout is for --json already"));
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_named_before_anything_runs() {
+    for flag in ["html", "json", "csv", "md", "junit", "parquet"] {
+        let desk = Desk::new();
+        desk.write("file", "");
+        let told = contains(format!("--{flag}: cannot")).and(contains("file/x"));
+        let run = scripted_small(&format!("--{flag} file/x"));
+        desk.tilemark(&run).assert().code(15).stderr(told);
+        assert!(!desk.path("runs").exists(), "--{flag}: something ran");
+    }
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let desk = Desk::new();
+    desk.write("file", "");
+    let ended = desk.tilemark(&scripted_small("-o file/runs")).assert().code(15);
+    let stderr = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
+    assert_eq!(stderr.matches("os error").count(), 1, "{stderr}");
+}
+
 #[test]
 fn every_smoke_case_of_ours_and_of_the_rivals_is_right() {
     Desk::new().tilemark("verify smoke").assert().success();
 }
 
-#[test]
-fn a_reader_that_has_seen_enough_is_no_bug_of_ours() {
+/// What the program says and ends with when its stdout takes nothing.
+fn unread(desk: &Desk, arguments: &str, stdout: impl Into<Stdio>) -> (Option<i32>, String) {
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tilemark"))
+        .current_dir(desk.folder.path())
+        .args(arguments.split_whitespace())
+        .stdout(stdout)
+        .output()
+        .expect("the program is built");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+/// A pipe that nobody reads.
+fn closed_pipe() -> std::io::PipeWriter {
     let (reader, writer) = std::io::pipe().expect("there are pipes");
     drop(reader);
-    let program = env!("CARGO_BIN_EXE_tilemark");
-    let ended = std::process::Command::new(program).arg("list").stdout(writer).output();
-    let ended = ended.expect("the program is built");
-    assert_eq!(ended.status.code(), Some(141));
-    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+    writer
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_bug_of_ours() {
+    let desk = Desk::new();
+    for verb in ["list", "list gemm", "devices", "doctor", "man", "completions zsh"] {
+        assert_eq!(unread(&desk, verb, closed_pipe()), (Some(141), String::new()), "{verb}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let full = || fs::File::create("/dev/full").expect("it can be opened");
+    let desk = Desk::new();
+    let run = scripted_small("");
+    for verb in ["list", "devices", "man", "completions zsh", &run] {
+        let (code, stderr) = unread(&desk, verb, full());
+        assert_eq!(code, Some(15), "{verb}");
+        assert!(
+            stderr.contains("error: cannot write to stdout: No space left"),
+            "{verb}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_nobody_reads_leaves_all_its_files() {
+    let desk = Desk::new();
+    let (code, stderr) = unread(&desk, &scripted_small("--json j"), closed_pipe());
+    assert_eq!(code, Some(141));
+    assert!(stderr.contains("report.html") && !stderr.contains("error"), "{stderr}");
+    assert!(desk.run().join("report.html").is_file() && desk.path("j").is_file());
+    assert!(desk.run().join("samples.parquet").is_file());
 }
 
 fn check_mistake(arguments: &str, code: i32, message: &str) {
@@ -266,6 +352,46 @@ fn samples_of_a_throttled_device_make_a_case_unusable() {
     }
 }
 
+/// Runs the small problems on the null device, ours with this fault if any, and gives the run a
+/// name.
+fn small_run(desk: &Desk, verb: &str, fault: &str, name: &str) {
+    desk.write("script.toml", fault);
+    let small = SMALL.strip_prefix("run").expect("it runs");
+    let flags = format!("{verb}{small} -d null --null-script script.toml --timeout 1 --quick");
+    let _ = desk.tilemark(&flags).args(["--save-baseline", name]).assert();
+}
+
+#[test]
+fn a_comparison_ends_with_what_became_worse() {
+    let desk = Desk::new();
+    let fault =
+        |kind| format!("[[fault]]\nimplementation = \"{OURS}\"\nkind = \"{kind}\"\nat = \"run\"\n");
+    small_run(&desk, "run", "", "right");
+    small_run(&desk, "run", &fault("abort"), "crashed");
+    small_run(&desk, "run", &fault("hang"), "hung");
+    small_run(&desk, "run", &fault("zeros"), "wrong");
+    desk.tilemark("compare crashed right").assert().code(12);
+    desk.tilemark("compare hung right").assert().code(12);
+    desk.tilemark("compare wrong right").assert().code(11);
+    desk.tilemark("compare wrong right --fail-on none").assert().success();
+    desk.tilemark("compare crashed crashed").assert().success().stdout(contains("both_failed"));
+}
+
+#[test]
+fn a_verified_run_is_compared_by_its_answers() {
+    let desk = Desk::new();
+    small_run(&desk, "run", "", "timed");
+    small_run(&desk, "verify", "", "verified");
+    for pair in ["verified timed", "timed verified", "verified verified"] {
+        desk.tilemark(&format!("compare {pair}")).assert().success().stdout(contains("same"));
+    }
+    let fault = "[[fault]]\nkind = \"zeros\"\nat = \"run\"\n";
+    small_run(&desk, "verify", fault, "wrong");
+    desk.tilemark("compare wrong timed").assert().code(11);
+    let verify = SMALL.replacen("run", "verify", 1);
+    desk.tilemark(&verify).args("-d null --baseline timed".split(' ')).assert().success();
+}
+
 #[test]
 fn two_methods_cannot_be_compared() {
     let desk = Desk::new();
@@ -358,4 +484,6 @@ fn lists_devices_doctor_shell_and_man_answer() {
     check("doctor", "compiler for AMD");
     check("completions bash", "_tilemark");
     check("man", ".TH");
+    check("man", "TILEMARK RUN");
+    check("man", "\\-\\-resume");
 }

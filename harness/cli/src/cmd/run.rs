@@ -3,12 +3,16 @@
 pub mod folder;
 pub mod judge;
 
+use super::compare::judged;
+use super::report::targets::Targets;
+use super::report::write_page;
 use crate::args::{RunArgs, SelectionArgs};
 use crate::catalog::{self, CATALOG};
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Progress};
+use crate::stream::talk;
 use anyhow::Context;
-use folder::Folder;
+use folder::{Folder, Name};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +29,7 @@ use tilemark_engine::run::{Description, RunError, Runner, Settings, describe};
 use tilemark_engine::suite::{Devices, Suite};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
-use tilemark_engine::{compare, device, host, method_id, store, summarise};
+use tilemark_engine::{device, host, method_id, store, summarise};
 
 /// Runs a suite; with `verify_only` it checks answers and times nothing.
 pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
@@ -36,33 +40,44 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
     output::left_out(&plan);
     if args.dry_run {
-        output::plan(&plan);
+        output::plan(&plan)?;
         return Ok(Exit::Ok);
     }
     let baseline =
         args.baseline.as_deref().map(|name| folder::find(&args.folder.output, name)).transpose()?;
+    let name = args.folder.save_baseline.as_deref();
+    let name = name.map(|name| Name::new(&args.folder.output, name)).transpose()?;
+    let mut targets = Targets::open(&args.outputs)?;
     let mut folder = Folder::open(args, &header(args, &suite, &plan, verify_only))?;
     let interrupted = carry_out(args, &suite, &plan, &infos, &mut folder, verify_only)?;
     let mut summary = folder.close(interrupted)?;
+    if let (Some(name), false) = (name, interrupted) {
+        name.give(folder.path())?;
+    }
     if let Some(baseline) = &baseline {
         let recording = store::read(folder.path())?;
-        summary.against = Some(compare::compare(&recording, &store::read(baseline)?));
+        summary.against = Some(judged(&recording, &store::read(baseline)?));
     }
-    present(args, &summary, folder.path())?;
-    let exit = if interrupted { Exit::Interrupted } else { judge::exit(args, &summary) };
-    output::status(exit, folder.path());
+    let exit = if interrupted { Exit::Interrupted } else { judge::exit(&args.judge, &summary) };
+    store::write_tables(folder.path(), &summary)?;
+    targets.write(&summary)?;
+    let page = write_page(folder.path(), &summary)?;
+    let printed = print(&summary, &targets);
+    output::overhead(&summary);
+    talk(page);
+    printed?;
+    output::status(targets.tables(), exit, folder.path())?;
     Ok(exit)
 }
 
-/// Prints the tables and writes the reports; the page's path is the last thing a person reads.
-fn present(args: &RunArgs, summary: &RunSummary, folder: &Path) -> anyhow::Result<()> {
-    store::write_tables(folder, summary)?;
-    output::results(summary);
+/// Prints once all files are written, since whoever reads may have seen enough; the page's path
+/// is the last thing a person reads.
+fn print(summary: &RunSummary, targets: &Targets) -> anyhow::Result<()> {
+    output::results(targets.tables(), summary)?;
     if let Some(against) = &summary.against {
-        output::comparison(against);
+        output::comparison(targets.tables(), against)?;
     }
-    super::report::write_asked(&args.outputs, summary)?;
-    super::report::write_page(folder, summary)
+    targets.print(summary)
 }
 
 /// Everything that touches a device; true if the user broke it off.
@@ -188,7 +203,9 @@ pub(super) fn selection(args: &SelectionArgs) -> Selection {
 /// The devices that were named; else all that are found and that the suite is meant for.
 pub(super) fn devices(names: &[String], suite: &Suite) -> anyhow::Result<Vec<Info>> {
     if !names.is_empty() {
-        return names.iter().map(|name| Ok(device::info(name)?)).collect();
+        let infos: Vec<Info> =
+            names.iter().map(|name| device::info(name)).collect::<Result<_, _>>()?;
+        return Ok(each_once(infos));
     }
     let found = device::list().into_iter().filter(|listing| listing.default);
     let mut infos: Vec<Info> = found.filter_map(|listing| listing.found.ok()).collect();
@@ -204,6 +221,12 @@ pub(super) fn devices(names: &[String], suite: &Suite) -> anyhow::Result<Vec<Inf
         .into());
     }
     Ok(infos)
+}
+
+/// A device may be named twice, or by two names.
+fn each_once(infos: Vec<Info>) -> Vec<Info> {
+    let mut seen = HashSet::new();
+    infos.into_iter().filter(|info| seen.insert(info.name.clone())).collect()
 }
 
 /// Workers of this program, which follow the script on the null device.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tilemark_core::method::Method;
@@ -34,7 +35,7 @@ pub fn run(args: &TuneArgs) -> anyhow::Result<Exit> {
     check(args, &searches, &infos)?;
     if args.dry_run {
         let groups = searches.into_iter().map(|search| search.group).collect();
-        output::plan(&Plan { groups, ..Plan::default() });
+        output::plan(&Plan { groups, ..Plan::default() })?;
         return Ok(Exit::Ok);
     }
     let outputs = Outputs::open(args)?;
@@ -94,7 +95,9 @@ struct Outputs {
 impl Outputs {
     fn open(args: &TuneArgs) -> anyhow::Result<Self> {
         let choices = args.out.as_deref().map(ChoicesFile::open).transpose()?;
-        let create = |path| File::create(path).context("cannot write what --json names");
+        let create = |path: &PathBuf| {
+            File::create(path).with_context(|| format!("--json: cannot write {}", path.display()))
+        };
         Ok(Outputs { choices, samples: args.json.as_ref().map(create).transpose()? })
     }
 
@@ -102,14 +105,13 @@ impl Outputs {
     fn keep(&mut self, search: &Search, trial: &Trial, origin: &str) -> anyhow::Result<()> {
         if let Some(samples) = &mut self.samples {
             let line = serde_json::to_string(trial)?;
-            writeln!(samples, "{line}").context("cannot write what --json names")?;
+            writeln!(samples, "{line}").context("cannot write to the file that --json names")?;
         }
         let entry = trial.entry(origin);
-        output::trial(search, trial, entry.as_deref());
-        if let (Some(choices), Some(entry)) = (&mut self.choices, entry) {
-            choices.put(&trial.scope, &entry)?;
+        if let (Some(choices), Some(entry)) = (&mut self.choices, &entry) {
+            choices.put(&trial.scope, entry)?;
         }
-        Ok(())
+        Ok(output::trial(search, trial, entry.as_deref())?)
     }
 }
 
