@@ -77,7 +77,7 @@ pub struct RunArgs {
     pub folder: FolderArgs,
     #[command(flatten)]
     pub outputs: OutputArgs,
-    /// Print the plan and touch no device
+    /// Print the plan and touch no device; -d also takes an architecture, such as sm_90a
     #[arg(long)]
     pub dry_run: bool,
     /// Longest wait for one step of a case, in seconds; past it the worker is killed

@@ -101,6 +101,13 @@ pub fn left_out(plan: &Plan) {
     }
 }
 
+/// Globs that match nothing are typing mistakes, though others beside them may match.
+pub fn unmatched(filters: &[String]) {
+    for filter in filters {
+        talk(format_args!("warning: {filter} matches nothing"));
+    }
+}
+
 /// What a search found, in the form of the file of choices: the entry as data, all else as comments.
 pub fn trial(search: &Search, trial: &Trial, entry: Option<&str>) -> Result<(), StdoutError> {
     let (problem, device) = (search.group.problem.id(), &search.group.device);

@@ -218,9 +218,14 @@ fn check_mistake(arguments: &str, code: i32, message: &str) {
 fn a_mistake_is_named_with_its_remedy() {
     check_mistake("run -b gem", 2, "unknown family `gem`; known: gemm");
     check_mistake("run -d cuda:7x", 2, "unknown device `cuda:7x`");
-    check_mistake("run -b gemm -a h=3", 2, "family `gemm` has no such axis");
+    check_mistake("run -b gemm -a h=3", 2, "error: --axis h=3: family `gemm` has no axis `h`");
     check_mistake("run --dtype f64", 2, "unknown dtype `f64`");
-    check_mistake("run -b gemm -m 0", 2, "takes a whole number of at least 1");
+    check_mistake("run -b gemm -m 0", 2, "error: -m 0: family `gemm`: axis `m` takes a whole");
+    check_mistake("run -b gemm -a m=0", 2, "error: --axis m=0: family `gemm`: axis `m` takes");
+    check_mistake("run -b gemm -a layout=zz", 2, "error: --axis layout=zz: family `gemm`");
+    check_mistake("run -b attention -a hk=7", 2, "error: --axis hk=7: family `attention`, ");
+    check_mistake("run --save-baseline a/b", 2, "--save-baseline \"a/b\": a name is not empty");
+    check_mistake("run --save-baseline=", 2, "--save-baseline \"\": a name is not empty");
     check_mistake("run -b gemm -a m=[1", 2, "the list lacks its `]`");
     check_mistake("run --only cuda_*", 2, "the selection is empty");
     check_mistake("run nosuch", 2, "no suite `nosuch`");
@@ -235,7 +240,29 @@ fn a_mistake_is_named_with_its_remedy() {
     check_mistake("tune -d null -b gemm", 2, "nothing to tune on null");
     check_mistake("tune -d sm_90a -b gemm", 2, "unknown device `sm_90a`");
     check_mistake("tune -d null --dry-run --out x", 2, "cannot be used with");
-    check_mistake("run -d null --null-script nosuch.toml", 2, "no such file");
+    check_mistake("run -d null --null-script nosuch.toml", 2, "nosuch.toml: No such file");
+}
+
+#[test]
+fn a_malformed_script_is_a_mistake_and_no_outcome() {
+    let desk = Desk::new();
+    desk.write("script.toml", "[[time]]\nsecnds = 1.0\n");
+    let told = contains("--null-script script.toml:2: unknown field `secnds`");
+    for verb in ["run -b gemm", "verify -b gemm"] {
+        let command = format!("{verb} -d null --null-script script.toml");
+        desk.tilemark(&command).assert().code(2).stderr(told.clone());
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_glob_that_matches_nothing_is_told() {
+    let desk = Desk::new();
+    let command = scripted_small("--dry-run --only cpu_naive,tpyo --skip cpu_nave");
+    let told = contains("warning: --only 'tpyo' matches nothing")
+        .and(contains("warning: --skip 'cpu_nave' matches nothing"))
+        .and(contains("cpu_naive").not());
+    desk.tilemark(&command).assert().success().stderr(told);
 }
 
 #[test]
@@ -244,6 +271,9 @@ fn a_malformed_suite_is_named_with_file_line_and_key() {
     desk.write("bad.toml", "about = \"x\"\n[[entry]]\nfamly = \"gemm\"\n");
     let message = contains("bad.toml:3").and(contains("famly"));
     desk.tilemark("run bad.toml").assert().code(2).stderr(message);
+    fs::write(desk.path("bytes.toml"), b"about = \"\xff\"\n").expect("the folder can be written");
+    let message = contains("bytes.toml:1: is not UTF-8");
+    desk.tilemark("run bytes.toml").assert().code(2).stderr(message);
 }
 
 #[test]
@@ -273,6 +303,28 @@ fn a_dry_run_prints_the_plan_and_leaves_nothing() {
     let id = "gemm/f32/m=5,n=17,k=9,layout=nn,scale=none/normal/42/cpu_naive@cpu";
     desk.tilemark(SMALL).arg("--dry-run").assert().success().stdout(contains(id));
     assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_dry_run_needs_no_device() {
+    let desk = Desk::new();
+    let ready = |device: &str| contains(format!("@{device} ")).and(contains("ready"));
+    let command = "run nightly --dry-run -b gemm -d sm_90a,gfx942";
+    desk.tilemark(command).assert().success().stdout(ready("sm_90a").and(ready("gfx942")));
+    desk.tilemark("run nightly --dry-run -b gemm").assert().success().stdout(contains("ready"));
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_device_with_two_names_runs_once() {
+    let desk = Desk::new();
+    let lines = |devices: &str| {
+        let command = format!("{SMALL} --dry-run -d {devices}");
+        let ended = desk.tilemark(&command).assert().success();
+        String::from_utf8_lossy(&ended.get_output().stdout).into_owned()
+    };
+    assert_eq!(lines("null,null"), lines("null"));
+    assert_eq!(lines("cpu,cpu:0"), lines("cpu"));
 }
 
 #[test]
@@ -390,6 +442,35 @@ fn a_verified_run_is_compared_by_its_answers() {
     desk.tilemark("compare wrong timed").assert().code(11);
     let verify = SMALL.replacen("run", "verify", 1);
     desk.tilemark(&verify).args("-d null --baseline timed".split(' ')).assert().success();
+}
+
+#[test]
+fn a_name_moves_only_to_a_run_that_came_to_its_end() {
+    let desk = Desk::new();
+    let names = || fs::read_to_string(desk.path("runs/monday.baseline")).ok();
+    small_run(&desk, "run", "", "monday");
+    let first = names();
+    assert!(first.is_some());
+    desk.write("script.toml", "[[fault]]\nkind = \"hang\"\nat = \"run\"\n");
+    let endless = "-d null --null-script script.toml --save-baseline monday -o";
+    let mut program = desk.start(&format!("{SMALL} {endless} runs"));
+    std::thread::sleep(Duration::from_millis(800));
+    program.kill().expect("it runs");
+    program.wait().expect("it was started");
+    assert_eq!(names(), first, "a killed run took the name");
+}
+
+#[test]
+fn a_name_finds_a_run_that_was_resumed_elsewhere() {
+    let desk = Desk::new();
+    let command = scripted_small("-o other");
+    desk.tilemark(&command).assert().success();
+    let folders = fs::read_dir(desk.path("other")).expect("there are runs");
+    let run = folders.last().expect("there is a run").expect("it can be read").file_name();
+    let run = format!("other/{}", run.to_string_lossy());
+    let resume = scripted_small(&format!("--resume {run} --save-baseline x"));
+    desk.tilemark(&resume).assert().success();
+    desk.tilemark(&format!("compare x {run}")).assert().success();
 }
 
 #[test]

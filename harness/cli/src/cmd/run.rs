@@ -1,5 +1,6 @@
 //! `run` and `verify`: from a suite to a run folder, its tables and its page.
 
+pub mod devices;
 pub mod folder;
 pub mod judge;
 
@@ -23,22 +24,25 @@ use tilemark_core::record::{CaseResult, Ceilings, End, Environment, Line, Run};
 use tilemark_core::summary::RunSummary;
 use tilemark_core::{Case, Info};
 use tilemark_engine::axis::AxisValues;
+use tilemark_engine::device::null::Script;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
 use tilemark_engine::run::{Description, RunError, Runner, Settings, describe};
-use tilemark_engine::suite::{Devices, Suite};
+use tilemark_engine::suite::{Suite, Text};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
-use tilemark_engine::{device, host, method_id, store, summarise};
+use tilemark_engine::{host, method_id, store, summarise};
 
 /// Runs a suite; with `verify_only` it checks answers and times nothing.
 pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let mut suite = catalog::suite(&args.suite)?;
     suite.method = method(args, &suite);
     let selection = selection(&args.selection);
-    let infos = devices(&args.selection.devices, &suite)?;
+    let choose = if args.dry_run { devices::planned } else { devices::found };
+    let infos = choose(&args.selection.devices, &suite)?;
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
     output::left_out(&plan);
+    output::unmatched(&plan.unmatched);
     if args.dry_run {
         output::plan(&plan)?;
         return Ok(Exit::Ok);
@@ -47,9 +51,10 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
         args.baseline.as_deref().map(|name| folder::find(&args.folder.output, name)).transpose()?;
     let name = args.folder.save_baseline.as_deref();
     let name = name.map(|name| Name::new(&args.folder.output, name)).transpose()?;
+    let launcher = launcher(args.null_script.as_deref())?;
     let mut targets = Targets::open(&args.outputs)?;
     let mut folder = Folder::open(args, &header(args, &suite, &plan, verify_only))?;
-    let interrupted = carry_out(args, &suite, &plan, &infos, &mut folder, verify_only)?;
+    let interrupted = carry_out(args, &launcher, &suite, &plan, &infos, &mut folder, verify_only)?;
     let mut summary = folder.close(interrupted)?;
     if let (Some(name), false) = (name, interrupted) {
         name.give(folder.path())?;
@@ -83,6 +88,7 @@ fn print(summary: &RunSummary, targets: &Targets) -> anyhow::Result<()> {
 /// Everything that touches a device; true if the user broke it off.
 fn carry_out(
     args: &RunArgs,
+    launcher: &Launcher,
     suite: &Suite,
     plan: &Plan,
     infos: &[Info],
@@ -90,7 +96,6 @@ fn carry_out(
     verify_only: bool,
 ) -> anyhow::Result<bool> {
     let cancel = cancel_on_ctrl_c()?;
-    let launcher = launcher(args.null_script.as_deref())?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let settings = Settings {
         method: suite.method.clone(),
@@ -102,12 +107,12 @@ fn carry_out(
         patience: Duration::from_secs_f64(args.patience),
     };
     let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();
-    let ceilings = environments(&launcher, infos, plan, &settings, &cancel, folder)?;
+    let ceilings = environments(launcher, infos, plan, &settings, &cancel, folder)?;
     let clock = HostClock::new();
     let mut progress = Progress::new(plan.cases().count());
     let is_done = |case: &Case| done.contains(&case.id());
     let mut sink = |results: Vec<CaseResult>| folder.append(&Line::Results(results));
-    let ran = Runner::new(&launcher, &settings, infos, &ceilings, &clock, &cancel).run(
+    let ran = Runner::new(launcher, &settings, infos, &ceilings, &clock, &cancel).run(
         plan,
         &is_done,
         &mut sink,
@@ -200,50 +205,27 @@ pub(super) fn selection(args: &SelectionArgs) -> Selection {
     }
 }
 
-/// The devices that were named; else all that are found and that the suite is meant for.
-pub(super) fn devices(names: &[String], suite: &Suite) -> anyhow::Result<Vec<Info>> {
-    if !names.is_empty() {
-        let infos: Vec<Info> =
-            names.iter().map(|name| device::info(name)).collect::<Result<_, _>>()?;
-        return Ok(each_once(infos));
-    }
-    let found = device::list().into_iter().filter(|listing| listing.default);
-    let mut infos: Vec<Info> = found.filter_map(|listing| listing.found.ok()).collect();
-    if suite.devices == Devices::Gpu {
-        infos.retain(|info| !info.vendor.runs_host_code());
-    }
-    if infos.is_empty() {
-        return Err(UsageError {
-            problem: format!("suite `{}` is for GPUs, and none is found", suite.name),
-            hint: "`tilemark devices` says what was looked for; -d cpu runs it here all the same"
-                .to_owned(),
-        }
-        .into());
-    }
-    Ok(infos)
-}
-
-/// A device may be named twice, or by two names.
-fn each_once(infos: Vec<Info>) -> Vec<Info> {
-    let mut seen = HashSet::new();
-    infos.into_iter().filter(|info| seen.insert(info.name.clone())).collect()
-}
-
 /// Workers of this program, which follow the script on the null device.
 pub(super) fn launcher(null_script: Option<&Path>) -> anyhow::Result<Launcher> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut arguments = vec!["worker".to_owned()];
     if let Some(script) = null_script {
-        if !script.is_file() {
-            return Err(UsageError {
-                problem: format!("--null-script {}: no such file", script.display()),
-                hint: "give the path of a TOML file".to_owned(),
-            }
-            .into());
-        }
+        check_script(script)?;
         arguments.extend(["--null-script".to_owned(), script.display().to_string()]);
     }
     Ok(Launcher { program, arguments })
+}
+
+/// A script that no worker could read is a mistake to be told before there is one.
+fn check_script(path: &Path) -> Result<(), UsageError> {
+    let file = path.display().to_string();
+    let mistake = |problem: String| UsageError {
+        problem: format!("--null-script {problem}"),
+        hint: "the head of harness/engine/src/device/null.rs shows a script".to_owned(),
+    };
+    let bytes = std::fs::read(path).map_err(|error| mistake(format!("{file}: {error}")))?;
+    let script: Result<Script, _> = Text::new(&file, &bytes).and_then(Text::parse);
+    script.map(drop).map_err(|error| mistake(error.to_string()))
 }
 
 /// A flag that Ctrl-C raises.
