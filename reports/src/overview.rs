@@ -205,8 +205,7 @@ fn cause_text(cause: Cause) -> &'static str {
         Cause::Code => "code: the implementation",
         Cause::Clock => "clock: the time changed, the cycles did not",
         Cause::Driver => "driver: another version",
-        Cause::Machine => "machine: the rivals moved alike",
-        Cause::Method => "method: another way of measuring",
+        Cause::Machine => "machine: the same code and driver",
     }
 }
 

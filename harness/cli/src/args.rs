@@ -87,8 +87,9 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub retries: u32,
     /// Longest that the run waits for other processes to leave a CPU, and repeats what they disturbed
-    #[arg(long, default_value_t = 30.0, value_name = "SECONDS", value_parser = not_negative)]
-    pub patience: f64,
+    /// [default: 30; 0 with --quick]
+    #[arg(long, value_name = "SECONDS", value_parser = not_negative)]
+    pub patience: Option<f64>,
     /// Allow this relative error on top of the reference's, instead of the family's floor
     #[arg(long, value_parser = positive)]
     pub rtol: Option<f64>,

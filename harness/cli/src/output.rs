@@ -312,6 +312,11 @@ impl Observer for Progress {
             self.bar.suspend(|| talk(format_args!("{name}: {}", result.case.id())));
         }
     }
+
+    fn waits(&mut self, at_most_s: f64) {
+        let text = "other processes keep the host busy: waiting until they leave";
+        self.bar.suspend(|| eprintln!("{text}, at most {at_most_s:.0} s (--patience)"));
+    }
 }
 
 impl Drop for Progress {

@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 /// The settings of a measurement. Times are in seconds.
+///
+/// A record of a later program may have settings that this one does not know: its id differs then,
+/// and its times are compared with none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Method {
     /// Whether the device is brought to a steady clock first.
     pub regime: Regime,

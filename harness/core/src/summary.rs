@@ -163,10 +163,8 @@ pub enum Cause {
     Clock,
     /// Another driver.
     Driver,
-    /// The rivals moved alike.
+    /// None of these: the device, or another one of its model.
     Machine,
-    /// Another way of measuring.
-    Method,
 }
 
 /// The figures behind a verdict.

@@ -49,6 +49,8 @@ pub trait Observer {
     fn turn(&mut self, case: &Case, round: u32, rounds: u32);
     /// A case has its outcome.
     fn case_ends(&mut self, result: &CaseResult);
+    /// Other processes keep the host busy, and the run waits for them, at most so long.
+    fn waits(&mut self, at_most_s: f64);
 }
 
 /// Why a run stopped before its end.
@@ -112,6 +114,7 @@ impl<'a> Runner<'a> {
     ) -> Result<(), RunError> {
         let total = plan.cases().count();
         let mut done = 0;
+        self.watch_others();
         for group in &plan.groups {
             if !group.cases.iter().all(|planned| is_done(&planned.case)) {
                 observer.group_starts(&group.problem.id(), done, total);
@@ -152,13 +155,10 @@ impl<'a> Runner<'a> {
         self.workers.remove(&key(case));
     }
 
-    /// Looks what else the host does, where it is time to.
+    /// Looks what else the host does.
     fn watch_others(&mut self) {
-        let now = self.clock.now();
-        if self.others.is_due(now) {
-            let workers = self.workers.values().map(Link::process);
-            self.others.look(Reading::beside(workers, now));
-        }
+        let workers = self.workers.values().map(Link::process);
+        self.others.look(Reading::beside(workers, self.clock.now()));
     }
 
     fn check_cancelled(&self) -> Result<(), RunError> {

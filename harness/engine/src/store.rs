@@ -101,10 +101,11 @@ impl Writer {
             move |source| StoreError::Io { action, path, source }
         };
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(io("open"))?;
+        let mut writer = Writer { file: file.try_clone().map_err(io("open"))?, path: path.clone() };
+        // Before it is read, or lines that another writer still adds would be cut off.
+        writer.lock()?;
         let text = fs::read(&path).map_err(io("read"))?;
         let (recording, whole) = parse(&path, &text)?;
-        let mut writer = Writer { file: file.try_clone().map_err(io("open"))?, path: path.clone() };
-        writer.lock()?;
         file.set_len(whole as u64).map_err(io("truncate"))?;
         file.seek(SeekFrom::End(0)).map_err(io("seek in"))?;
         writer.file = file;

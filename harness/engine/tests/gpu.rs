@@ -224,4 +224,5 @@ impl Observer for Silent {
     fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
     fn turn(&mut self, _: &Case, _: u32, _: u32) {}
     fn case_ends(&mut self, _: &CaseResult) {}
+    fn waits(&mut self, _: f64) {}
 }

@@ -157,7 +157,7 @@ fn an_empty_selection_is_an_error() {
     let message = error(&Selection { only, ..Selection::default() });
     assert_eq!(
         message,
-        "the selection is empty: suite `test` has 26 cases, none of which matches --only 'cuda*' \
+        "the selection is empty: suite `test` has 30 cases, none of which matches --only 'cuda*' \
          -d cpu"
     );
 }

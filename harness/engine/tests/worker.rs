@@ -49,6 +49,7 @@ fn main() {
             "aborts",
             |outcome| matches!(outcome, Outcome::Crash { message } if message.contains("SIGABRT")),
         ),
+        check("leaves_a_child", |outcome| matches!(outcome, Outcome::Crash { .. })),
         check("spins", |outcome| matches!(outcome, Outcome::Timeout { .. })),
         check(
             "panics",
@@ -57,6 +58,7 @@ fn main() {
         check("leaves_nan", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("is_wrong", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
         check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
+        check("writes_only_once", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("goes_stale", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
         Trial::test("names_the_libraries", names_the_libraries),
         Trial::test("a_crash_is_tried_again_with_a_new_worker", a_crash_is_tried_again),
@@ -148,7 +150,8 @@ fn makes_up_for_disturbed_rounds() -> Result<(), Failed> {
         busy.kill().and_then(|()| busy.wait())
     });
     let start = Instant::now();
-    let method = Method { settle_window_s: 0.1, settle_max_s: 0.3, blocks: 1, ..suite().method };
+    let (settle_window_s, settle_max_s) = (0.05, 0.2);
+    let method = Method { rounds: 5, blocks: 1, settle_window_s, settle_max_s, ..suite().method };
     let results = run_patiently(method, &["honest", "rival"], 0, patience);
     ends.join().expect("it waits and kills")?;
     for result in &results {
@@ -239,4 +242,5 @@ impl Observer for Silent {
     fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
     fn turn(&mut self, _: &Case, _: u32, _: u32) {}
     fn case_ends(&mut self, _: &CaseResult) {}
+    fn waits(&mut self, _: f64) {}
 }

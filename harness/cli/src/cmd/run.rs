@@ -104,7 +104,7 @@ fn carry_out(
         timeout: Duration::from_secs_f64(args.timeout),
         scratch: scratch.path().to_owned(),
         retries: args.retries,
-        patience: Duration::from_secs_f64(args.patience),
+        patience: patience(args),
     };
     let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();
     let ceilings = environments(launcher, infos, plan, &settings, &cancel, folder)?;
@@ -239,4 +239,10 @@ pub(super) fn cancel_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
 
 fn summary_of(path: &Path) -> anyhow::Result<RunSummary> {
     Ok(summarise::summarise(&store::read(path)?))
+}
+
+/// Unless told otherwise; nobody waits for a first look.
+fn patience(args: &RunArgs) -> Duration {
+    let default_s = if args.method.quick { 0.0 } else { 30.0 };
+    Duration::from_secs_f64(args.patience.unwrap_or(default_s))
 }

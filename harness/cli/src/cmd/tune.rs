@@ -182,4 +182,8 @@ impl Observer for Talk {
     }
 
     fn case_ends(&mut self, _: &CaseResult) {}
+
+    fn waits(&mut self, at_most_s: f64) {
+        self.progress.waits(at_most_s);
+    }
 }

@@ -4,23 +4,32 @@
 
 use super::setting::Changed;
 use crate::measure::rounds;
+use tilemark_core::family::Standing;
 use tilemark_core::record::CaseResult;
 use tilemark_core::summary::Cause;
 
 /// Why a case became slower than the machine as a whole.
 ///
-/// The clock, if its cycles are what they were. The code cannot be, where the device's binaries
-/// are the same to the bit: then it is the driver or the machine. Else another driver or another
-/// device is the first suspect, and last the code.
+/// The clock, if its cycles are what they were. The code cannot be, where it is the same: then it
+/// is the driver or the machine. Else another driver or another device is the first suspect, and
+/// last the code.
 pub fn of_case(now: &CaseResult, then: &CaseResult, changed: Changed, margin: f64) -> Cause {
-    let same_code = !now.code.is_empty()
-        && now.code.iter().map(|kernel| &kernel.hash).eq(then.code.iter().map(|k| &k.hash));
     match change_of_cycles(now, then) {
         Some(change) if change.abs() <= margin => Cause::Clock,
         _ if changed.driver => Cause::Driver,
-        _ if same_code || changed.device => Cause::Machine,
+        _ if changed.device || is_same_code(now, then, changed) => Cause::Machine,
         _ => Cause::Code,
     }
+}
+
+/// Whether both ran the same code: the device's binaries are the same to the bit, or where none are
+/// told the program is, and for a rival its library.
+fn is_same_code(now: &CaseResult, then: &CaseResult, changed: Changed) -> bool {
+    if now.code.is_empty() && then.code.is_empty() {
+        let calls_libraries = now.standing == Standing::Rival;
+        return !(changed.program || calls_libraries && changed.libraries);
+    }
+    now.code.iter().map(|kernel| &kernel.hash).eq(then.code.iter().map(|k| &k.hash))
 }
 
 /// Why all cases moved together; `pairs` are those that tell.
@@ -75,7 +84,7 @@ mod tests {
     #[test]
     fn each_explanation_has_its_turn() {
         let check = |now: CaseResult, then: CaseResult, driver: bool, wanted: Cause| {
-            let changed = Changed { driver, device: false };
+            let changed = Changed { driver, program: true, ..Changed::default() };
             assert_eq!(of_case(&now, &then, changed, 0.02), wanted);
         };
         let plain = |seconds| case(seconds, None, None);
@@ -87,6 +96,19 @@ mod tests {
         let coded = |seconds, hash| case(seconds, None, Some(hash));
         check(coded(1.2, "x"), coded(1.0, "x"), false, Cause::Machine);
         check(coded(1.2, "y"), coded(1.0, "x"), false, Cause::Code);
+    }
+
+    #[test]
+    fn the_same_program_is_no_cause_on_a_host_nor_is_the_same_library() {
+        let cause = |standing, program, libraries| {
+            let [mut now, then] = [1.2, 1.0].map(|seconds| case(seconds, None, None));
+            now.standing = standing;
+            of_case(&now, &then, Changed { program, libraries, ..Changed::default() }, 0.02)
+        };
+        assert_eq!(cause(Standing::Candidate, false, true), Cause::Machine);
+        assert_eq!(cause(Standing::Candidate, true, false), Cause::Code);
+        assert_eq!(cause(Standing::Rival, false, true), Cause::Code);
+        assert_eq!(cause(Standing::Rival, false, false), Cause::Machine);
     }
 
     #[test]

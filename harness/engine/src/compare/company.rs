@@ -41,6 +41,11 @@ pub fn leaves_too_few(timing: &Timing) -> bool {
     disturbed > 0 && timing.rounds.len() - disturbed < LEAST_ROUNDS
 }
 
+/// Whether so many rounds, none of them disturbed, would be judged.
+pub fn are_enough(rounds: u32) -> bool {
+    rounds as usize >= LEAST_ROUNDS
+}
+
 /// Whether others that keep so many cores of a host busy disturb who works there.
 pub fn is_busy(cores: f64) -> bool {
     cores > MOST_CORES

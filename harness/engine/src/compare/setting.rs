@@ -34,6 +34,9 @@ pub fn obstacle(candidate: &Recording, baseline: &Recording, device: &str) -> Op
     (!differing.is_empty()).then(|| format!("these differ: {}", differing.join(", ")))
 }
 
+/// The end of a commit's name if the program was built from a tree that had changes besides.
+const CHANGES: &str = "+changes";
+
 /// What a device's runs differ in that can explain a change of times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
@@ -41,18 +44,25 @@ pub struct Changed {
     pub driver: bool,
     /// Another device of the same model.
     pub device: bool,
+    /// The program that ran, as far as is known: a commit without changes is the same to the line.
+    pub program: bool,
+    /// Libraries that rivals call.
+    pub libraries: bool,
 }
 
 /// What changed on a device between two comparable runs.
 pub fn changed(candidate: &Recording, baseline: &Recording, device: &str) -> Changed {
     let of = |recording| environment(recording, device);
     let (Some(now), Some(then)) = (of(candidate), of(baseline)) else { return Changed::default() };
+    let [ran, before] = [candidate, baseline].map(|recording| recording.run.commit.as_deref());
     let kernel = now.device.vendor.runs_host_code() && now.host.kernel != then.host.kernel;
     Changed {
         driver: now.device.driver != then.device.driver
             || now.device.runtime != then.device.runtime
             || kernel,
         device: now.device.uuid != then.device.uuid,
+        program: ran != before || ran.is_none_or(|commit| commit.ends_with(CHANGES)),
+        libraries: now.libraries != then.libraries,
     }
 }
 
@@ -79,8 +89,24 @@ mod tests {
     }
 
     #[test]
+    fn the_program_is_the_same_where_its_commit_is_and_had_no_changes() {
+        let is_changed = |now: Option<&str>, then: Option<&str>| {
+            let of = |commit: Option<&str>| {
+                let mut recording = recording(Vec::new());
+                recording.run.commit = commit.map(str::to_owned);
+                recording
+            };
+            changed(&of(now), &of(then), "null").program
+        };
+        assert!(!is_changed(Some("a"), Some("a")));
+        assert!(is_changed(Some("b"), Some("a")));
+        assert!(is_changed(Some("a+changes"), Some("a+changes")));
+        assert!(is_changed(None, None));
+    }
+
+    #[test]
     fn what_differs_forbids_or_explains() {
-        let nothing = Changed::default();
+        let nothing = Changed { program: true, ..Changed::default() };
         check(|_| {}, None, nothing);
         check(|r| r.run.method_id = "n".into(), Some("the method differs: n was m"), nothing);
         check(
@@ -91,13 +117,13 @@ mod tests {
             Some("these differ: model, host's cores"),
             nothing,
         );
-        let driver = Changed { driver: true, device: false };
+        let driver = Changed { driver: true, ..nothing };
         check(|r| r.environments[0].device.driver = None, None, driver);
         check(|r| r.environments[0].host.kernel = "7".into(), None, driver);
-        let device = Changed { driver: false, device: true };
+        let device = Changed { device: true, ..nothing };
         check(|r| r.environments[0].device.uuid = Some("u".into()), None, device);
         check(|r| r.environments[0].host.name = "other".into(), None, nothing);
         let gone = Some("one of the runs does not say what `null` is");
-        check(|r| r.environments.clear(), gone, nothing);
+        check(|r| r.environments.clear(), gone, Changed::default());
     }
 }

@@ -36,10 +36,19 @@ impl Entrant<'_> {
 }
 
 enum State {
-    /// Its answer was right; these rounds are behind it.
+    /// Its answers were right, these furthest off; these rounds are behind it.
     Running { verification: Verification, timing: Timing },
     /// It has its outcome.
     Ended(Outcome),
+}
+
+impl State {
+    /// Adds another verdict to those that it has.
+    fn saw(&mut self, another: Verification) {
+        if let State::Running { verification, .. } = self {
+            *verification = verification.clone().worse(another);
+        }
+    }
 }
 
 impl Runner<'_> {
@@ -124,8 +133,8 @@ impl Runner<'_> {
     }
 
     /// Blocks of rounds, until it is clear how ours stands to the rivals or the method's limit is
-    /// reached. In the later ones the rungs rest: they are told from no one. Those on a host that
-    /// others disturbed too often take more, once it is quiet again.
+    /// reached. In the later ones the rungs rest: they are told from no one. Where others disturbed
+    /// the rounds of a host too often there are more, once it is quiet again.
     fn rounds(
         &mut self,
         entrants: &mut [Entrant<'_>],
@@ -134,8 +143,7 @@ impl Runner<'_> {
         let method = self.settings.method.clone();
         let mut done = 0;
         loop {
-            let first = done == 0;
-            let takes_part = |e: &Entrant<'_>| first || e.planned.standing != Standing::Rung;
+            let takes_part = |e: &Entrant<'_>| done == 0 || is_judged_beside_others(e);
             self.block(entrants, done, &takes_part, observer)?;
             done += method.rounds;
             let candidates = timings(entrants, Standing::Candidate);
@@ -145,9 +153,11 @@ impl Runner<'_> {
             }
         }
         let on_host = entrants.iter().any(|e| self.is_host(&e.planned.case.device));
-        while on_host && entrants.iter().any(lacks_rounds) && self.quiet_again()? {
+        let makes_up = on_host && company::are_enough(method.rounds);
+        while makes_up && entrants.iter().any(lacks_rounds) && self.quiet_again(observer)? {
             let start = self.clock.now();
-            self.block(entrants, done, &lacks_rounds, observer)?;
+            let takes_part = |e: &Entrant<'_>| lacks_rounds(e) || is_judged_beside_others(e);
+            self.block(entrants, done, &takes_part, observer)?;
             self.patience.spend(self.clock.now() - start);
             done += method.rounds;
         }
@@ -181,7 +191,8 @@ impl Runner<'_> {
     }
 
     /// Waits until others leave the host alone; whether they did while the patience lasted.
-    fn quiet_again(&mut self) -> Result<bool, RunError> {
+    fn quiet_again(&mut self, observer: &mut dyn Observer) -> Result<bool, RunError> {
+        observer.waits(self.patience.left_s());
         self.others = Others::default();
         let start = self.clock.now();
         loop {
@@ -207,14 +218,18 @@ impl Runner<'_> {
         }
         let (start, before) = (self.clock.now(), entrant.overhead_s());
         let moved = match self.ask(case, &Request::Finish) {
-            Ok(Reply::Finished { .. }) => {
+            Ok(Reply::Finished { verification }) => {
+                entrant.state.saw(verification);
                 self.dismiss(case);
                 self.ask(case, &self.preparation(case))
             }
             other => other,
         };
         match moved {
-            Ok(Reply::Ready { ran_s, .. }) => entrant.device_s += ran_s,
+            Ok(Reply::Ready { verification, ran_s, .. }) => {
+                entrant.state.saw(verification);
+                entrant.device_s += ran_s;
+            }
             other => entrant.state = State::Ended(outcome(other)),
         }
         entrant.wall_s += self.clock.now() - start;
@@ -257,10 +272,14 @@ impl Runner<'_> {
             State::Running { verification, .. } if self.verifies_only(&group.device) => {
                 Outcome::Verified { verification }
             }
-            State::Running { timing, .. } => match self.ask(&planned.case, &Request::Finish) {
-                Ok(Reply::Finished { verification }) => self.judge(group, verification, timing),
-                other => outcome(other),
-            },
+            State::Running { verification: before, timing } => {
+                match self.ask(&planned.case, &Request::Finish) {
+                    Ok(Reply::Finished { verification }) => {
+                        self.judge(group, before.worse(verification), timing)
+                    }
+                    other => outcome(other),
+                }
+            }
         };
         self.check_cancelled()?;
         wall_s += self.clock.now() - start;
@@ -291,6 +310,11 @@ impl Runner<'_> {
         }
         Outcome::Measured { verification, timing }
     }
+}
+
+/// Whether its rounds need those of others beside them.
+fn is_judged_beside_others(entrant: &Entrant<'_>) -> bool {
+    entrant.planned.standing != Standing::Rung
 }
 
 /// Whether others took so many rounds of a case on a host that the rest are no evidence.

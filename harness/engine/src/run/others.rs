@@ -2,14 +2,18 @@
 //! busy, less what the harness and its workers used. A host that has other work is no slower, but
 //! its times are.
 //!
-//! The runner looks, not a worker, which may live for one turn only; and over whole windows, since
-//! the kernel counts in ticks, of which many short turns would gather as many errors.
+//! The runner looks, not a worker, which may live for one turn only; and back over a window, since
+//! the kernel counts in ticks, which in a short turn are mostly errors.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Shortest time over which a load is told: of what the kernel counts, half a dozen ticks of 10 ms
 /// can be wrong.
 const WINDOW_S: f64 = 0.5;
+
+/// Readings closer to each other than this are one: many short turns need no more.
+const APART_S: f64 = 0.02;
 
 /// How often it is looked whether others have left.
 pub const LOOK: Duration = Duration::from_millis(50);
@@ -34,17 +38,22 @@ impl Patience {
         seconds < self.left_s
     }
 
+    /// Seconds that are left of it.
+    pub fn left_s(&self) -> f64 {
+        self.left_s.max(0.0)
+    }
+
     /// Uses it up by so many seconds.
     pub fn spend(&mut self, seconds: f64) {
         self.left_s -= seconds;
     }
 }
 
-/// Watches the load of others from one window to the next.
+/// Watches the load of others over the window before each look.
 #[derive(Debug, Default)]
 pub struct Others {
-    since: Option<Reading>,
-    load: Option<f64>,
+    /// Oldest first; all but the first are within the window.
+    readings: VecDeque<Reading>,
 }
 
 /// Seconds of processor time until a moment: of all, and of the harness with its workers.
@@ -56,24 +65,27 @@ pub struct Reading {
 }
 
 impl Others {
-    /// Whether the window has lasted long enough at a moment for another reading to end it.
-    pub fn is_due(&self, at_s: f64) -> bool {
-        self.since.is_none_or(|since| at_s - since.at_s >= WINDOW_S)
-    }
-
-    /// Ends the window with a reading, where the kernel gave one, and begins the next.
+    /// Takes a reading, where the kernel gave one; without it nothing is known of what was before.
     pub fn look(&mut self, now: Option<Reading>) {
-        if let (Some(then), Some(now)) = (self.since, now) {
-            let others_s = (now.busy_s - then.busy_s) - (now.own_s - then.own_s);
-            self.load = Some((others_s / (now.at_s - then.at_s)).max(0.0));
+        let Some(now) = now else { return self.readings.clear() };
+        if self.readings.len() > 1
+            && self.readings.iter().nth_back(1).is_some_and(|last| now.at_s - last.at_s < APART_S)
+        {
+            self.readings.pop_back();
         }
-        self.since = now;
+        self.readings.push_back(now);
+        while self.readings.get(1).is_some_and(|second| now.at_s - second.at_s >= WINDOW_S) {
+            self.readings.pop_front();
+        }
     }
 
-    /// Cores that others kept busy over the last whole window; none before there was one, or where
-    /// the kernel does not tell.
+    /// Cores that others kept busy over the window that ends with the last look; none before there
+    /// was a whole one, or where the kernel does not tell.
     pub fn load(&self) -> Option<f64> {
-        self.load
+        let (then, now) = (self.readings.front()?, self.readings.back()?);
+        let passed_s = now.at_s - then.at_s;
+        let others_s = (now.busy_s - then.busy_s) - (now.own_s - then.own_s);
+        (passed_s >= WINDOW_S).then(|| (others_s / passed_s).max(0.0))
     }
 }
 
@@ -125,17 +137,28 @@ mod tests {
     }
 
     #[test]
-    fn the_load_is_that_of_others_over_whole_windows() {
+    fn the_load_is_that_of_others_over_the_window_before() {
         let mut others = Others::default();
-        assert!(others.is_due(3.0), "the first reading begins a window");
         others.look(reading(3.0, 5.0, 1.0));
         assert_eq!(others.load(), None, "nothing has passed");
-        assert!(!others.is_due(3.2) && others.is_due(3.5));
+        others.look(reading(3.2, 5.3, 1.2));
+        assert_eq!(others.load(), None, "too little has");
         others.look(reading(3.5, 5.8, 1.6));
         let load = others.load().expect("a window is over");
         assert!((load - 0.2 / 0.5).abs() < 1e-9, "{load}");
+        others.look(reading(3.7, 6.2, 2.0));
+        let load = others.load().expect("the window moves on");
+        assert!((load - 0.1 / 0.5).abs() < 1e-9, "since 3.2, {load}");
         others.look(reading(5.5, 9.7, 5.6));
         assert_eq!(others.load(), Some(0.0), "ticks that are missing are no load");
+    }
+
+    #[test]
+    fn many_short_turns_are_few_readings() {
+        let mut others = Others::default();
+        (0..10_000).for_each(|at| others.look(reading(f64::from(at) / 1000.0, 0.0, 0.0)));
+        assert!(others.readings.len() < 60, "{}", others.readings.len());
+        assert_eq!(others.load(), Some(0.0));
     }
 
     #[test]
@@ -143,8 +166,6 @@ mod tests {
         let mut others = Others::default();
         others.look(reading(1.0, 1.0, 1.0));
         others.look(None);
-        assert_eq!(others.load(), None);
-        assert!(others.is_due(1.1));
         others.look(reading(2.0, 9.0, 1.0));
         assert_eq!(others.load(), None, "over what passed nothing is known");
     }

@@ -91,7 +91,7 @@ pub fn verify(
         outputs.push(check);
         rejection = rejection.or(rejected);
     }
-    let inputs_intact = placed.inputs_intact(device)?;
+    let inputs_intact = placed.inputs_intact(device, set)?;
     let guards_intact = placed.guards_intact(device)?;
     rejection = rejection
         .or((!inputs_intact).then_some(Rejection::InputsChanged))

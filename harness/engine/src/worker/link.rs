@@ -3,6 +3,7 @@
 //! It knows the lines, not what they mean.
 
 use super::{PROTOCOL, Reply, Request};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -10,8 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tilemark_core::Info;
 
 /// How to start a worker.
@@ -28,7 +28,9 @@ pub struct Link {
     child: Child,
     stdin: ChildStdin,
     replies: Receiver<String>,
-    stderr: Option<JoinHandle<VecDeque<String>>>,
+    stderr: Receiver<VecDeque<String>>,
+    /// How it ended, once it has.
+    status: Option<ExitStatus>,
 }
 
 /// Why a worker gave no answer. The worker is dead in every case.
@@ -53,6 +55,9 @@ pub enum Failure {
 
 /// Lines of a dead worker's stderr that its record keeps.
 const STDERR_LINES: usize = 12;
+
+/// How long a worker that has closed its output may take to end, and its last lines to come.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How soon a busy worker is killed after Ctrl-C.
 const CANCEL_POLL: Duration = Duration::from_millis(50);
@@ -85,7 +90,8 @@ impl Link {
             child,
             stdin,
             replies: lines_of(stdout),
-            stderr: Some(std::thread::spawn(move || last_lines(stderr))),
+            stderr: last_lines_of(stderr),
+            status: None,
         };
         match link.receive(limit, cancel)? {
             Reply::Hello { protocol: PROTOCOL, info } => Ok((link, *info)),
@@ -121,6 +127,8 @@ impl Link {
             match self.replies.recv_timeout(slice) {
                 Ok(line) => return serde_json::from_str(&line).map_err(|_| self.confused(&line)),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.died()),
+                // What it started may hold its output after its end.
+                Err(RecvTimeoutError::Timeout) if self.has_ended() => return Err(self.died()),
                 Err(RecvTimeoutError::Timeout) => left -= slice,
             }
             if cancel.load(Ordering::Relaxed) {
@@ -141,20 +149,41 @@ impl Link {
     }
 
     fn died(&mut self) -> Failure {
-        let status = self.child.wait().ok();
-        let mut message = status.map_or("the worker is gone".to_owned(), describe);
-        let last = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        for line in last {
+        self.await_end();
+        self.kill();
+        let mut message = self.status.map_or("the worker is gone".to_owned(), describe);
+        for line in self.stderr.recv_timeout(LAST_WORDS).unwrap_or_default() {
             message.push('\n');
             message.push_str(&line);
         }
         Failure::Died(message)
     }
 
+    /// Waits a little for it to end by itself, so that it is told how it did.
+    fn await_end(&self) {
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < LAST_WORDS {
+            std::thread::sleep(CANCEL_POLL / 10);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.group()), options), Ok(None))
+    }
+
+    /// Ends it and what it started: a compiler that goes on would disturb whoever comes next.
     fn kill(&mut self) {
-        // It may have ended in the meantime, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if self.status.is_none() {
+            // All may have ended in the meantime, which is as good.
+            let _ = kill_process_group(self.group(), Signal::KILL);
+            self.status = self.child.wait().ok();
+        }
+    }
+
+    /// Its group has its number, which nobody else gets before it was waited for.
+    fn group(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 }
 
@@ -187,13 +216,18 @@ fn lines_of(stdout: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-fn last_lines(stderr: impl Read) -> VecDeque<String> {
-    let mut last = VecDeque::with_capacity(STDERR_LINES);
-    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-        if last.len() == STDERR_LINES {
-            last.pop_front();
+/// The last lines of a worker, once nobody holds its stderr any more.
+fn last_lines_of(stderr: impl Read + Send + 'static) -> Receiver<VecDeque<String>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut last = VecDeque::with_capacity(STDERR_LINES);
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            if last.len() == STDERR_LINES {
+                last.pop_front();
+            }
+            last.push_back(String::from_utf8_lossy(&line).into_owned());
         }
-        last.push_back(String::from_utf8_lossy(&line).into_owned());
-    }
-    last
+        sender.send(last)
+    });
+    receiver
 }

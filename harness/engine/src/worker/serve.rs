@@ -57,21 +57,23 @@ fn answer(
             let checked = next.sets[CHECKED_SET];
             let (code, choice) = (device.code(checked), device.choice(checked));
             let ready_with = |verification| Reply::Ready { verification, code, choice, ran_s };
-            let reply = check(device, &next, ready_with)?;
+            let reply = reply(judged(device, &next, CHECKED_SET)?, ready_with);
             *ready = Some(next);
             Ok(reply)
         }
         Request::Round { index, order } => {
             let case = ready.as_ref().ok_or_else(nothing_ready)?;
+            // So that an answer of an earlier launch does not stand for those that are timed.
+            case.placed.poison_outputs(device)?;
             let round =
                 measure::round(device, &case.sets, &case.method, &HostClock::new(), index, order)?;
             Ok(Reply::Round { round })
         }
         Request::Finish => {
             let case = ready.take().ok_or_else(nothing_ready)?;
-            let reply = check(device, &case, |verification| Reply::Finished { verification });
+            let verdict = final_verdict(device, &case);
             case.placed.release(device);
-            reply
+            Ok(reply(verdict?, |verification| Reply::Finished { verification }))
         }
         Request::Ceilings => Ok(Reply::Ceilings { ceilings: device.ceilings()? }),
         Request::Libraries => {
@@ -133,26 +135,45 @@ fn body(
     })
 }
 
-/// The rotation set whose answer is checked; all sets hold the same values.
+/// The rotation set whose answer is checked before the timing and right after it; all sets hold the
+/// same values, and every batch of timed launches begins with this one.
 const CHECKED_SET: usize = 0;
 
-/// Checks what the last launch left in the first set of tensors.
-fn check(
-    device: &mut dyn Device,
-    ready: &Ready,
+/// What a check found, and why the answer is rejected if it is.
+type Verdict = (Verification, Option<Rejection>);
+
+/// Judges what the timed launches left in the first set of tensors, then what one more launch
+/// leaves in each of the others.
+fn final_verdict(device: &mut dyn Device, case: &Ready) -> Result<Verdict, Fault> {
+    let (mut verification, mut rejection) = judged(device, case, CHECKED_SET)?;
+    for set in CHECKED_SET + 1..case.sets.len() {
+        case.placed.poison_outputs(device)?;
+        device.run(case.sets[set])?;
+        let (of_set, rejected) = judged(device, case, set)?;
+        verification = verification.worse(of_set);
+        rejection = rejection.or(rejected);
+    }
+    Ok((verification, rejection))
+}
+
+/// Judges what a set of tensors holds.
+fn judged(device: &mut dyn Device, case: &Ready, set: usize) -> Result<Verdict, Fault> {
+    let Ready { family, case, placed, truth, overrides, .. } = case;
+    verify(device, *family, &case.problem, placed, set, truth, overrides)
+}
+
+fn reply(
+    (verification, rejection): Verdict,
     accepted: impl FnOnce(Verification) -> Reply,
-) -> Result<Reply, Fault> {
-    let Ready { family, case, placed, truth, overrides, .. } = ready;
-    let (verification, rejection) =
-        verify(device, *family, &case.problem, placed, CHECKED_SET, truth, overrides)?;
-    Ok(match rejection {
+) -> Reply {
+    match rejection {
         None => accepted(verification),
         Some(rejection) => Reply::Rejected {
             verification,
             nonfinite: matches!(rejection, Rejection::Nonfinite { .. }),
             reason: rejection.to_string(),
         },
-    })
+    }
 }
 
 fn nothing_ready() -> Fault {

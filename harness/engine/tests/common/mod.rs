@@ -3,6 +3,7 @@
 //! y[i] = Σⱼ x[i, j]², with one honest implementation and one for every way to fail.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use tilemark_core::family::{
     About, Arithmetic, Code, HostFunction, Operand, Query, Readout, Standing, Tolerance, Tuning,
     Variant, Work,
@@ -41,13 +42,18 @@ static ABOUT: About = About {
     cpu_rivals: "the same function under another name",
 };
 
-static IMPLEMENTATIONS: [Implementation; 12] = [
+static IMPLEMENTATIONS: [Implementation; 14] = [
     implementation("honest", honest),
     implementation("aborts", |_, _, _| std::process::abort()),
     implementation("spins", |_, _, _| {
         loop {
             std::hint::spin_loop();
         }
+    }),
+    // What it started holds its stderr, and lives longer than any test.
+    implementation("leaves_a_child", |_, _, _| {
+        std::process::Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+        std::process::abort()
     }),
     implementation("panics", |_, _, _| panic!("on purpose")),
     implementation("leaves_nan", |problem, inputs, outputs| {
@@ -65,6 +71,13 @@ static IMPLEMENTATIONS: [Implementation; 12] = [
         honest(problem, inputs, outputs);
         if !last.is_nan() {
             outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
+        }
+    }),
+    // Right once, and never writes again: the first answer must not stand for those that are timed.
+    implementation("writes_only_once", |problem, inputs, outputs| {
+        static WROTE: AtomicBool = AtomicBool::new(false);
+        if !WROTE.swap(true, Ordering::Relaxed) {
+            honest(problem, inputs, outputs);
         }
     }),
     implementation("aborts_once", |problem, inputs, outputs| {
