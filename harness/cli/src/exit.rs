@@ -20,13 +20,13 @@ pub enum Exit {
     Usage = 2,
     /// A case is slower than its baseline.
     Regression = 10,
-    /// A case has a wrong answer.
+    /// A case has a wrong answer, or one far less exact than its baseline's.
     WrongResult = 11,
     /// A case crashed, ran out of memory or time; or device code does not compile, warns or spills.
     Failed = 12,
     /// With `--strict`: a case could not be told apart from its baseline.
     Ambiguous = 13,
-    /// The two runs have no case in common that both measured.
+    /// The two runs have no case in common that both have an answer for.
     NothingToCompare = 14,
     /// The machine cannot do this now.
     Unfit = 15,

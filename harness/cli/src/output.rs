@@ -315,7 +315,7 @@ impl Observer for Progress {
 
     fn waits(&mut self, at_most_s: f64) {
         let text = "other processes keep the host busy: waiting until they leave";
-        self.bar.suspend(|| eprintln!("{text}, at most {at_most_s:.0} s (--patience)"));
+        self.bar.suspend(|| talk(format_args!("{text}, at most {at_most_s:.0} s (--patience)")));
     }
 }
 

@@ -369,6 +369,7 @@ fn blame(entry: &Entry, flags: &[&AxisValues], problem: String) -> PlanError {
     if flags.is_empty() {
         return at(entry, problem);
     }
+    let problem = format!("{problem} (of a shape of {})", entry.place);
     let flags: Vec<_> = flags.iter().map(|values| values.flag.as_str()).collect();
     PlanError::Flag { flag: flags.join(" "), problem }
 }

@@ -132,10 +132,14 @@ fn a_value_of_a_flag_that_no_shape_takes_is_the_flags_mistake() {
         assert_eq!(error(&Selection { axes, ..Selection::default() }), expected);
     };
     let wrong = "family `sum_of_squares`: axis `rows` takes a whole number of at least 1, not";
+    let shape = "(of a shape of test.toml:4)";
     let axis = |text: &str| AxisValues::parse(text).unwrap();
-    check(vec![axis("rows=0")], &format!("--axis rows=0: {wrong} `0`"));
-    check(vec![axis("columns=5"), axis("rows=zz")], &format!("--axis rows=zz: {wrong} `zz`"));
-    check(vec![AxisValues::single("rows", 0)], &format!("-rows 0: {wrong} `0`"));
+    check(vec![axis("rows=0")], &format!("--axis rows=0: {wrong} `0` {shape}"));
+    check(
+        vec![axis("columns=5"), axis("rows=zz")],
+        &format!("--axis rows=zz: {wrong} `zz` {shape}"),
+    );
+    check(vec![AxisValues::single("rows", 0)], &format!("-rows 0: {wrong} `0` {shape}"));
 }
 
 #[test]

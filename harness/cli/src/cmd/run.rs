@@ -2,18 +2,17 @@
 
 pub mod devices;
 pub mod folder;
+
+pub mod conclusion;
 pub mod judge;
 
-use super::compare::judged;
-use super::report::targets::Targets;
-use super::report::write_page;
 use crate::args::{RunArgs, SelectionArgs};
 use crate::catalog::{self, CATALOG};
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Progress};
-use crate::stream::talk;
 use anyhow::Context;
-use folder::{Folder, Name};
+use conclusion::Conclusion;
+use folder::Folder;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -47,42 +46,11 @@ pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
         output::plan(&plan)?;
         return Ok(Exit::Ok);
     }
-    let baseline =
-        args.baseline.as_deref().map(|name| folder::find(&args.folder.output, name)).transpose()?;
-    let name = args.folder.save_baseline.as_deref();
-    let name = name.map(|name| Name::new(&args.folder.output, name)).transpose()?;
     let launcher = launcher(args.null_script.as_deref())?;
-    let mut targets = Targets::open(&args.outputs)?;
+    let conclusion = Conclusion::open(args)?;
     let mut folder = Folder::open(args, &header(args, &suite, &plan, verify_only))?;
     let interrupted = carry_out(args, &launcher, &suite, &plan, &infos, &mut folder, verify_only)?;
-    let mut summary = folder.close(interrupted)?;
-    if let (Some(name), false) = (name, interrupted) {
-        name.give(folder.path())?;
-    }
-    if let Some(baseline) = &baseline {
-        let recording = store::read(folder.path())?;
-        summary.against = Some(judged(&recording, &store::read(baseline)?));
-    }
-    let exit = if interrupted { Exit::Interrupted } else { judge::exit(&args.judge, &summary) };
-    store::write_tables(folder.path(), &summary)?;
-    targets.write(&summary)?;
-    let page = write_page(folder.path(), &summary)?;
-    let printed = print(&summary, &targets);
-    output::overhead(&summary);
-    talk(page);
-    printed?;
-    output::status(targets.tables(), exit, folder.path())?;
-    Ok(exit)
-}
-
-/// Prints once all files are written, since whoever reads may have seen enough; the page's path
-/// is the last thing a person reads.
-fn print(summary: &RunSummary, targets: &Targets) -> anyhow::Result<()> {
-    output::results(targets.tables(), summary)?;
-    if let Some(against) = &summary.against {
-        output::comparison(targets.tables(), against)?;
-    }
-    targets.print(summary)
+    conclusion.draw(folder, interrupted)
 }
 
 /// Everything that touches a device; true if the user broke it off.
