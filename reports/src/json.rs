@@ -16,7 +16,8 @@
 //!   ceiling     null, or share (1 is the ceiling) and limit ("compute" or "memory")
 //!   check       null, or the output nearest to its bound, as in the record
 //!   rival       null, or candidate, baseline, verdict, evidence (null, or ratio, low, high, ...)
-//! against       null, or baseline_run and cases: [like rival]
+//! against       null, or baseline_run, cases: [like rival] and common_shifts: what each device moved
+//!               as a whole: [{device, ratio, low, high, series, by_rivals, cause: null or its name}]
 //! ```
 //!
 //! SI base units. What has no number is null, never 0; NaN and infinity are null too.

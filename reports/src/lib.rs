@@ -19,8 +19,8 @@ use tilemark_core::summary::RunSummary;
 
 /// Every report, the page for people first.
 pub static REPORTS: &[Report] = &[
-    Report { name: "page", file: "report.html", render: page::render },
-    Report { name: "markdown", file: "report.md", render: markdown::render },
+    Report { name: "html", file: "report.html", render: page::render },
+    Report { name: "md", file: "report.md", render: markdown::render },
     Report { name: "csv", file: "report.csv", render: csv::render },
     Report { name: "json", file: "report.json", render: json::render },
     Report { name: "junit", file: "report.junit.xml", render: junit::render },
@@ -29,7 +29,7 @@ pub static REPORTS: &[Report] = &[
 /// One way to tell what a run means.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
-    /// Its name in flags.
+    /// Its name, which is its flag on the command line.
     pub name: &'static str,
     /// The file that it usually goes to.
     pub file: &'static str,

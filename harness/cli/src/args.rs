@@ -2,7 +2,7 @@
 
 use crate::exit::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tilemark_core::method::{Cache, Regime};
 use tilemark_core::{Distribution, Dtype};
 use tilemark_engine::axis::AxisValues;
@@ -77,7 +77,7 @@ pub struct RunArgs {
     pub folder: FolderArgs,
     #[command(flatten)]
     pub outputs: OutputArgs,
-    /// Print the plan and touch no device
+    /// Print the plan and touch no device; -d also takes an architecture, such as sm_90a
     #[arg(long)]
     pub dry_run: bool,
     /// Longest wait for one step of a case, in seconds; past it the worker is killed
@@ -99,31 +99,37 @@ pub struct RunArgs {
     /// Compare with this run: a folder, or a name given with --save-baseline
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<String>,
-    /// What makes the exit code other than 0
-    #[arg(long, value_delimiter = ',', default_value = "regression,wrong,failed")]
-    pub fail_on: Vec<FailOn>,
-    /// With a baseline: ambiguous cases fail too
-    #[arg(long)]
-    pub strict: bool,
+    #[command(flatten)]
+    pub judge: JudgeArgs,
     /// Script of the null device
     #[arg(long, value_name = "FILE")]
     pub null_script: Option<PathBuf>,
 }
 
-/// What makes a run fail.
+#[derive(Args)]
+pub struct JudgeArgs {
+    /// What makes the exit code other than 0
+    #[arg(long, value_delimiter = ',', default_value = "regression,wrong,failed")]
+    pub fail_on: Vec<FailOn>,
+    /// Cases that cannot be told from their baseline fail too (exit code 13)
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// What makes a run or a comparison fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
     /// A case is slower than the baseline
     Regression,
-    /// A wrong answer
+    /// A wrong answer, or one whose error is more than twice the baseline's
     Wrong,
-    /// A crash, a timeout, out of memory, a compile error
+    /// A crash, a timeout, out of memory, a compile error; unsupported, but right in the baseline
     Failed,
     /// An implementation that does not cover a case on its own device
     Unsupported,
     /// Ours is slower than the best rival
     Rival,
-    /// Nothing at all
+    /// Nothing at all: the exit code of a finished run is 0
     None,
 }
 
@@ -224,15 +230,28 @@ pub struct OutputArgs {
     pub parquet: Option<PathBuf>,
 }
 
+impl OutputArgs {
+    /// Each text that is asked for: the flag, which is the report's name, and the path.
+    pub fn forms(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let forms = [
+            ("html", &self.html),
+            ("json", &self.json),
+            ("csv", &self.csv),
+            ("md", &self.md),
+            ("junit", &self.junit),
+        ];
+        forms.into_iter().filter_map(|(form, path)| Some((form, path.as_deref()?)))
+    }
+}
+
 #[derive(Args)]
 pub struct CompareArgs {
     /// The run that is judged
     pub candidate: String,
     /// The run it is judged against
     pub baseline: String,
-    /// Ambiguous cases fail too (exit code 13)
-    #[arg(long)]
-    pub strict: bool,
+    #[command(flatten)]
+    pub judge: JudgeArgs,
     /// One JSON object on stdout instead of a table
     #[arg(long)]
     pub json: bool,

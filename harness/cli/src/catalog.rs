@@ -4,7 +4,7 @@ use crate::exit::UsageError;
 use anyhow::Context;
 use std::path::Path;
 use tilemark_engine::catalog::Catalog;
-use tilemark_engine::suite::Suite;
+use tilemark_engine::suite::{Suite, Text};
 
 /// Every family with everyone who implements it.
 pub static CATALOG: Catalog = Catalog {
@@ -38,9 +38,8 @@ pub fn suite(name: &str) -> anyhow::Result<Suite> {
         }
         .into());
     }
-    let text =
-        std::fs::read_to_string(name).with_context(|| format!("cannot read the suite {name}"))?;
-    Ok(Suite::parse(name, &text)?)
+    let bytes = std::fs::read(name).with_context(|| format!("cannot read the suite {name}"))?;
+    Ok(Suite::parse(name, Text::new(name, &bytes)?.text)?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Exit codes: what each means, and which error leads to which.
 
+use crate::stream::StdoutError;
 use std::process::ExitCode;
 use tilemark_engine::axis::AxisError;
 use tilemark_engine::catalog::UnknownName;
@@ -19,13 +20,13 @@ pub enum Exit {
     Usage = 2,
     /// A case is slower than its baseline.
     Regression = 10,
-    /// A case has a wrong answer.
+    /// A case has a wrong answer, or one far less exact than its baseline's.
     WrongResult = 11,
     /// A case crashed, ran out of memory or time; or device code does not compile, warns or spills.
     Failed = 12,
     /// With `--strict`: a case could not be told apart from its baseline.
     Ambiguous = 13,
-    /// The two runs have no case in common that both measured.
+    /// The two runs have no case in common that both have an answer for.
     NothingToCompare = 14,
     /// The machine cannot do this now.
     Unfit = 15,
@@ -45,15 +46,18 @@ Exit codes:
    0  ok
    2  usage: a flag, suite or run folder is wrong
   10  regression: a case is slower than its baseline
-  11  wrong result
-  12  a case crashed, or ran out of memory or time; device code does not compile
+  11  wrong result, or an error more than twice the baseline's (less_exact)
+  12  a case crashed, or ran out of memory or time; device code does not compile; a case that was
+      right in the baseline is unsupported
   13  ambiguous (with --strict)
-  14  nothing to compare with
+  14  nothing to compare with: no case has an answer that the other run's can be compared with
   15  environment unfit
   16  incomplete: cases of the plan have no result
   70  a bug of Tilemark's
  130  interrupted
- 141  nobody read the output to its end (| head)";
+ 141  nobody read the output to its end (| head)
+Where several are due, the first of 11, 12, 10, 14, 16, 13 is given; what failed in both runs
+(both_failed) is no difference.";
 
 impl Exit {
     /// The word for it in the last JSON line.
@@ -93,6 +97,9 @@ pub struct UsageError {
 
 /// The exit code that an error leads to.
 pub fn of(error: &anyhow::Error) -> Exit {
+    if error.downcast_ref::<StdoutError>().is_some_and(StdoutError::reader_is_gone) {
+        return Exit::ClosedPipe;
+    }
     let usage = error.is::<UsageError>()
         || error.is::<PlanError>()
         || error.is::<SuiteError>()

@@ -4,6 +4,7 @@ mod args;
 mod catalog;
 mod exit;
 mod output;
+mod stream;
 
 mod cmd {
     pub mod build;
@@ -32,11 +33,10 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start_log(cli.verbose);
-    output::hide_closed_pipe();
     let exit = match std::panic::catch_unwind(|| dispatch(cli.verb)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => output::error(&error),
-        Err(panic) => output::panicked(panic.as_ref()),
+        Err(_) => output::panicked(),
     };
     ExitCode::from(exit)
 }

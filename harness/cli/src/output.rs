@@ -1,9 +1,9 @@
-//! What the terminal shows: stdout is data, stderr is talk, progress only where a person looks.
+//! What the terminal shows: tables and messages, and progress only where a person looks.
 
 use crate::exit::{self, Exit};
+use crate::stream::{StdoutError, Stream, print, talk};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -34,59 +34,38 @@ pub fn start_log(verbose: u8) {
         .init();
 }
 
-/// Shows an error and its remedy; gives the exit code.
+/// Shows an error and its remedy, unless it is only that nobody reads any more; gives the exit code.
 pub fn error(error: &anyhow::Error) -> Exit {
-    eprintln!("error: {error:#}");
-    if let Some(hint) = exit::hint(error) {
-        eprintln!("hint: {hint}");
-    }
-    exit::of(error)
-}
-
-/// Keeps the message of a panic from stderr where it only says that stdout's reader is gone.
-pub fn hide_closed_pipe() {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !is_closed_pipe(info.payload()) {
-            hook(info);
+    let exit = exit::of(error);
+    if exit != Exit::ClosedPipe {
+        talk(format_args!("error: {error:#}"));
+        if let Some(hint) = exit::hint(error) {
+            talk(format_args!("hint: {hint}"));
         }
-    }));
-}
-
-/// What `println!` panics with when nobody reads any more.
-fn is_closed_pipe(panic: &dyn Any) -> bool {
-    let text = panic.downcast_ref::<String>();
-    text.is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe"))
-}
-
-/// Shows that the program itself failed, unless nobody reads what it prints; the panic's message
-/// stands above.
-pub fn panicked(panic: &dyn Any) -> Exit {
-    if is_closed_pipe(panic) {
-        return Exit::ClosedPipe;
     }
-    eprintln!("error: this is a bug of Tilemark's");
-    eprintln!("hint: report it with the message above and the command line");
+    exit
+}
+
+/// Shows that the program itself failed; the panic's message stands above.
+pub fn panicked() -> Exit {
+    talk("error: this is a bug of Tilemark's");
+    talk("hint: report it with the message above and the command line");
     Exit::Bug
 }
 
-/// The last line of stdout for a program that reads it; a person at a terminal is spared.
-pub fn status(exit: Exit, run: &Path) {
-    if !std::io::stdout().is_terminal() {
-        let line = serde_json::json!({
-            "exit": exit as u8,
-            "status": exit.name(),
-            "run": run,
-        });
-        println!("{line}");
+/// The last line for a program that reads it; a person at a terminal is spared.
+pub fn status(to: Stream, exit: Exit, run: &Path) -> Result<(), StdoutError> {
+    if to.is_terminal() {
+        return Ok(());
     }
+    to.line(serde_json::json!({ "exit": exit as u8, "status": exit.name(), "run": run }))
 }
 
 /// A table without lines around it, as wide as the terminal.
 pub fn table(headers: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if std::io::stdout().is_terminal() {
+    if Stream::Stdout.is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table.set_header(headers.iter().map(Cell::new));
@@ -98,7 +77,7 @@ fn right(text: impl ToString) -> Cell {
 }
 
 /// The plan of a dry run: one line a case.
-pub fn plan(plan: &Plan) {
+pub fn plan(plan: &Plan) -> Result<(), StdoutError> {
     let mut table = table(&["case", "status"]);
     for planned in plan.cases() {
         let status = match &planned.status {
@@ -110,32 +89,41 @@ pub fn plan(plan: &Plan) {
         };
         table.add_row([planned.case.id(), status]);
     }
-    println!("{table}");
+    print(table)
 }
 
 /// Which implementations a plan does not mention, since they are for other devices.
 pub fn left_out(plan: &Plan) {
     for (device, implementations) in &plan.left_out {
         let names: Vec<&str> = implementations.iter().map(String::as_str).collect();
-        eprintln!("{device} leaves out what is for other devices: {}", names.join(", "));
+        let names = names.join(", ");
+        talk(format_args!("{device} leaves out what is for other devices: {names}"));
+    }
+}
+
+/// Globs that match nothing are typing mistakes, though others beside them may match.
+pub fn unmatched(filters: &[String]) {
+    for filter in filters {
+        talk(format_args!("warning: {filter} matches nothing"));
     }
 }
 
 /// What a search found, in the form of the file of choices: the entry as data, all else as comments.
-pub fn trial(search: &Search, trial: &Trial, entry: Option<&str>) {
+pub fn trial(search: &Search, trial: &Trial, entry: Option<&str>) -> Result<(), StdoutError> {
     let (problem, device) = (search.group.problem.id(), &search.group.device);
-    println!("# {problem} on {device}: {} variants", search.group.cases.len());
+    let variants = search.group.cases.len();
+    print(format_args!("# {problem} on {device}: {variants} variants"))?;
     for result in trial.left_out() {
         let choice = result.case.variant.as_deref().unwrap_or_default();
         let reason = result.outcome.reason().unwrap_or_default();
         let first = reason.lines().next().unwrap_or_default();
-        println!("# left out, {}: {choice}: {first}", result.outcome.name());
+        print(format_args!("# left out, {}: {choice}: {first}", result.outcome.name()))?;
     }
-    println!("{}\n", entry.unwrap_or("# no variant is right"));
+    print(format_args!("{}\n", entry.unwrap_or("# no variant is right")))
 }
 
 /// The table of a run: every case that had a chance, then one line for those that had none.
-pub fn results(summary: &RunSummary) {
+pub fn results(to: Stream, summary: &RunSummary) -> Result<(), StdoutError> {
     let mut rows =
         table(&["problem", "implementation", "time", "±", "rate", "error / bound", "vs rival", ""]);
     for row in &summary.rows {
@@ -143,13 +131,19 @@ pub fn results(summary: &RunSummary) {
             rows.add_row(cells(row));
         }
     }
-    println!("{rows}");
+    to.line(rows)?;
     for (reason, count) in unsupported(summary) {
-        println!("{count} cases unsupported: {reason}");
+        to.line(format_args!("{count} cases unsupported: {reason}"))?;
     }
-    if let Some(overhead) = summary.overhead() {
-        let Overhead { median, most, case } = overhead;
-        eprintln!("the harness took {median} a case beside its device, at most {most}: {case}");
+    Ok(())
+}
+
+/// What the harness took beside the devices.
+pub fn overhead(summary: &RunSummary) {
+    if let Some(Overhead { median, most, case }) = summary.overhead() {
+        talk(format_args!(
+            "the harness took {median} a case beside its device, at most {most}: {case}"
+        ));
     }
 }
 
@@ -233,7 +227,7 @@ fn said(verdict: &Verdict, evidence: &Evidence) -> String {
 }
 
 /// The table of a comparison, and what it amounts to.
-pub fn comparison(comparison: &RunComparison) {
+pub fn comparison(to: Stream, comparison: &RunComparison) -> Result<(), StdoutError> {
     let mut rows = table(&["case", "verdict", "ratio", "interval", "±margin", "rounds"]);
     for case in &comparison.cases {
         let mut cells = vec![Cell::new(&case.candidate), Cell::new(verdict(case))];
@@ -243,20 +237,21 @@ pub fn comparison(comparison: &RunComparison) {
         }
         rows.add_row(cells);
     }
-    println!("{rows}");
+    to.line(rows)?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for case in &comparison.cases {
         *counts.entry(case.verdict.name()).or_default() += 1;
     }
     let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    println!("{} cases: {}", comparison.cases.len(), counts.join(", "));
+    to.line(format_args!("{} cases: {}", comparison.cases.len(), counts.join(", ")))?;
     for shift in &comparison.common_shifts {
         let by = if shift.by_rivals { "its rivals" } else { "all of its cases" };
-        println!(
+        to.line(format_args!(
             "{} as a whole, by {by}: ratio {:.3}; ratios are relative to that",
             shift.device, shift.ratio
-        );
+        ))?;
     }
+    Ok(())
 }
 
 fn verdict(case: &Comparison) -> String {
@@ -314,13 +309,13 @@ impl Observer for Progress {
         self.bar.inc(1);
         if !result.outcome.is_ok() && !matches!(result.outcome, Outcome::Unsupported { .. }) {
             let name = result.outcome.name();
-            self.bar.suspend(|| eprintln!("{name}: {}", result.case.id()));
+            self.bar.suspend(|| talk(format_args!("{name}: {}", result.case.id())));
         }
     }
 
     fn waits(&mut self, at_most_s: f64) {
         let text = "other processes keep the host busy: waiting until they leave";
-        self.bar.suspend(|| eprintln!("{text}, at most {at_most_s:.0} s (--patience)"));
+        self.bar.suspend(|| talk(format_args!("{text}, at most {at_most_s:.0} s (--patience)")));
     }
 }
 

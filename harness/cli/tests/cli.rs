@@ -108,20 +108,106 @@ fn every_form_of_a_report_can_be_asked_for_and_made_again() {
     desk.tilemark("report --md -").arg(desk.run()).assert().success().stdout(contains("gemm"));
 }
 
+/// A run of the null device, which is quick.
+fn scripted_small(flags: &str) -> String {
+    format!("{SMALL} -d null --quick --rounds 2 {flags}")
+}
+
+#[test]
+fn a_form_on_stdout_is_alone_there() {
+    let desk = Desk::new();
+    let stdout = |form: &str| {
+        let told = contains(OURS).and(contains("\"status\":\"ok\""));
+        let run = scripted_small(&format!("{form} -"));
+        let ended = desk.tilemark(&run).assert().success().stderr(told);
+        String::from_utf8_lossy(&ended.get_output().stdout).into_owned()
+    };
+    assert!(serde_json::from_str::<serde_json::Value>(&stdout("--json")).is_ok());
+    let csv = stdout("--csv");
+    let widths: Vec<_> = csv.lines().map(|line| line.matches(',').count()).collect();
+    assert!(widths.len() > 6 && widths.iter().all(|width| *width >= widths[0]), "{csv}");
+    assert!(stdout("--md").trim_start().starts_with('#'));
+    let junit = stdout("--junit");
+    assert!(junit.starts_with("<?xml") && junit.trim_end().ends_with("</testsuites>"), "{junit}");
+    let both = scripted_small("--csv - --json -");
+    desk.tilemark(&both).assert().code(2).stderr(contains("--csv -: stdout is for --json already"));
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_named_before_anything_runs() {
+    for flag in ["html", "json", "csv", "md", "junit", "parquet"] {
+        let desk = Desk::new();
+        desk.write("file", "");
+        let told = contains(format!("--{flag}: cannot")).and(contains("file/x"));
+        let run = scripted_small(&format!("--{flag} file/x"));
+        desk.tilemark(&run).assert().code(15).stderr(told);
+        assert!(!desk.path("runs").exists(), "--{flag}: something ran");
+    }
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let desk = Desk::new();
+    desk.write("file", "");
+    let ended = desk.tilemark(&scripted_small("-o file/runs")).assert().code(15);
+    let stderr = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
+    assert_eq!(stderr.matches("os error").count(), 1, "{stderr}");
+}
+
 #[test]
 fn every_smoke_case_of_ours_and_of_the_rivals_is_right() {
     Desk::new().tilemark("verify smoke").assert().success();
 }
 
-#[test]
-fn a_reader_that_has_seen_enough_is_no_bug_of_ours() {
+/// What the program says and ends with when its stdout takes nothing.
+fn unread(desk: &Desk, arguments: &str, stdout: impl Into<Stdio>) -> (Option<i32>, String) {
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tilemark"))
+        .current_dir(desk.folder.path())
+        .args(arguments.split_whitespace())
+        .stdout(stdout)
+        .output()
+        .expect("the program is built");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+/// A pipe that nobody reads.
+fn closed_pipe() -> std::io::PipeWriter {
     let (reader, writer) = std::io::pipe().expect("there are pipes");
     drop(reader);
-    let program = env!("CARGO_BIN_EXE_tilemark");
-    let ended = std::process::Command::new(program).arg("list").stdout(writer).output();
-    let ended = ended.expect("the program is built");
-    assert_eq!(ended.status.code(), Some(141));
-    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+    writer
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_bug_of_ours() {
+    let desk = Desk::new();
+    for verb in ["list", "list gemm", "devices", "doctor", "man", "completions zsh"] {
+        assert_eq!(unread(&desk, verb, closed_pipe()), (Some(141), String::new()), "{verb}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let full = || fs::File::create("/dev/full").expect("it can be opened");
+    let desk = Desk::new();
+    let run = scripted_small("");
+    for verb in ["list", "devices", "man", "completions zsh", &run] {
+        let (code, stderr) = unread(&desk, verb, full());
+        assert_eq!(code, Some(15), "{verb}");
+        assert!(
+            stderr.contains("error: cannot write to stdout: No space left"),
+            "{verb}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_nobody_reads_leaves_all_its_files() {
+    let desk = Desk::new();
+    let (code, stderr) = unread(&desk, &scripted_small("--json j"), closed_pipe());
+    assert_eq!(code, Some(141));
+    assert!(stderr.contains("report.html") && !stderr.contains("error"), "{stderr}");
+    assert!(desk.run().join("report.html").is_file() && desk.path("j").is_file());
+    assert!(desk.run().join("samples.parquet").is_file());
 }
 
 fn check_mistake(arguments: &str, code: i32, message: &str) {
@@ -132,9 +218,14 @@ fn check_mistake(arguments: &str, code: i32, message: &str) {
 fn a_mistake_is_named_with_its_remedy() {
     check_mistake("run -b gem", 2, "unknown family `gem`; known: gemm");
     check_mistake("run -d cuda:7x", 2, "unknown device `cuda:7x`");
-    check_mistake("run -b gemm -a h=3", 2, "family `gemm` has no such axis");
+    check_mistake("run -b gemm -a h=3", 2, "error: --axis h=3: family `gemm` has no axis `h`");
     check_mistake("run --dtype f64", 2, "unknown dtype `f64`");
-    check_mistake("run -b gemm -m 0", 2, "takes a whole number of at least 1");
+    check_mistake("run -b gemm -m 0", 2, "error: -m 0: family `gemm`: axis `m` takes a whole");
+    check_mistake("run -b gemm -a m=0", 2, "error: --axis m=0: family `gemm`: axis `m` takes");
+    check_mistake("run -b gemm -a layout=zz", 2, "error: --axis layout=zz: family `gemm`");
+    check_mistake("run -b attention -a hk=7", 2, "error: --axis hk=7: family `attention`, ");
+    check_mistake("run --save-baseline a/b", 2, "--save-baseline \"a/b\": a name is not empty");
+    check_mistake("run --save-baseline=", 2, "--save-baseline \"\": a name is not empty");
     check_mistake("run -b gemm -a m=[1", 2, "the list lacks its `]`");
     check_mistake("run --only cuda_*", 2, "the selection is empty");
     check_mistake("run nosuch", 2, "no suite `nosuch`");
@@ -149,7 +240,29 @@ fn a_mistake_is_named_with_its_remedy() {
     check_mistake("tune -d null -b gemm", 2, "nothing to tune on null");
     check_mistake("tune -d sm_90a -b gemm", 2, "unknown device `sm_90a`");
     check_mistake("tune -d null --dry-run --out x", 2, "cannot be used with");
-    check_mistake("run -d null --null-script nosuch.toml", 2, "no such file");
+    check_mistake("run -d null --null-script nosuch.toml", 2, "nosuch.toml: No such file");
+}
+
+#[test]
+fn a_malformed_script_is_a_mistake_and_no_outcome() {
+    let desk = Desk::new();
+    desk.write("script.toml", "[[time]]\nsecnds = 1.0\n");
+    let told = contains("--null-script script.toml:2: unknown field `secnds`");
+    for verb in ["run -b gemm", "verify -b gemm"] {
+        let command = format!("{verb} -d null --null-script script.toml");
+        desk.tilemark(&command).assert().code(2).stderr(told.clone());
+    }
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_glob_that_matches_nothing_is_told() {
+    let desk = Desk::new();
+    let command = scripted_small("--dry-run --only cpu_naive,tpyo --skip cpu_nave");
+    let told = contains("warning: --only 'tpyo' matches nothing")
+        .and(contains("warning: --skip 'cpu_nave' matches nothing"))
+        .and(contains("cpu_naive").not());
+    desk.tilemark(&command).assert().success().stderr(told);
 }
 
 #[test]
@@ -158,6 +271,9 @@ fn a_malformed_suite_is_named_with_file_line_and_key() {
     desk.write("bad.toml", "about = \"x\"\n[[entry]]\nfamly = \"gemm\"\n");
     let message = contains("bad.toml:3").and(contains("famly"));
     desk.tilemark("run bad.toml").assert().code(2).stderr(message);
+    fs::write(desk.path("bytes.toml"), b"about = \"\xff\"\n").expect("the folder can be written");
+    let message = contains("bytes.toml:1: is not UTF-8");
+    desk.tilemark("run bytes.toml").assert().code(2).stderr(message);
 }
 
 #[test]
@@ -187,6 +303,28 @@ fn a_dry_run_prints_the_plan_and_leaves_nothing() {
     let id = "gemm/f32/m=5,n=17,k=9,layout=nn,scale=none/normal/42/cpu_naive@cpu";
     desk.tilemark(SMALL).arg("--dry-run").assert().success().stdout(contains(id));
     assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_dry_run_needs_no_device() {
+    let desk = Desk::new();
+    let ready = |device: &str| contains(format!("@{device} ")).and(contains("ready"));
+    let command = "run nightly --dry-run -b gemm -d sm_90a,gfx942";
+    desk.tilemark(command).assert().success().stdout(ready("sm_90a").and(ready("gfx942")));
+    desk.tilemark("run nightly --dry-run -b gemm").assert().success().stdout(contains("ready"));
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_device_with_two_names_runs_once() {
+    let desk = Desk::new();
+    let lines = |devices: &str| {
+        let command = format!("{SMALL} --dry-run -d {devices}");
+        let ended = desk.tilemark(&command).assert().success();
+        String::from_utf8_lossy(&ended.get_output().stdout).into_owned()
+    };
+    assert_eq!(lines("null,null"), lines("null"));
+    assert_eq!(lines("cpu,cpu:0"), lines("cpu"));
 }
 
 #[test]
@@ -264,6 +402,75 @@ fn samples_of_a_throttled_device_make_a_case_unusable() {
     for result in ours {
         assert_eq!(result.outcome.name(), "unusable");
     }
+}
+
+/// Runs the small problems on the null device, ours with this fault if any, and gives the run a
+/// name.
+fn small_run(desk: &Desk, verb: &str, fault: &str, name: &str) {
+    desk.write("script.toml", fault);
+    let small = SMALL.strip_prefix("run").expect("it runs");
+    let flags = format!("{verb}{small} -d null --null-script script.toml --timeout 1 --quick");
+    let _ = desk.tilemark(&flags).args(["--save-baseline", name]).assert();
+}
+
+#[test]
+fn a_comparison_ends_with_what_became_worse() {
+    let desk = Desk::new();
+    let fault =
+        |kind| format!("[[fault]]\nimplementation = \"{OURS}\"\nkind = \"{kind}\"\nat = \"run\"\n");
+    small_run(&desk, "run", "", "right");
+    small_run(&desk, "run", &fault("abort"), "crashed");
+    small_run(&desk, "run", &fault("hang"), "hung");
+    small_run(&desk, "run", &fault("zeros"), "wrong");
+    desk.tilemark("compare crashed right").assert().code(12);
+    desk.tilemark("compare hung right").assert().code(12);
+    desk.tilemark("compare wrong right").assert().code(11);
+    desk.tilemark("compare wrong right --fail-on none").assert().success();
+    desk.tilemark("compare crashed crashed").assert().success().stdout(contains("both_failed"));
+}
+
+#[test]
+fn a_verified_run_is_compared_by_its_answers() {
+    let desk = Desk::new();
+    small_run(&desk, "run", "", "timed");
+    small_run(&desk, "verify", "", "verified");
+    for pair in ["verified timed", "timed verified", "verified verified"] {
+        desk.tilemark(&format!("compare {pair}")).assert().success().stdout(contains("same"));
+    }
+    let fault = "[[fault]]\nkind = \"zeros\"\nat = \"run\"\n";
+    small_run(&desk, "verify", fault, "wrong");
+    desk.tilemark("compare wrong timed").assert().code(11);
+    let verify = SMALL.replacen("run", "verify", 1);
+    desk.tilemark(&verify).args("-d null --baseline timed".split(' ')).assert().success();
+}
+
+#[test]
+fn a_name_moves_only_to_a_run_that_came_to_its_end() {
+    let desk = Desk::new();
+    let names = || fs::read_to_string(desk.path("runs/monday.baseline")).ok();
+    small_run(&desk, "run", "", "monday");
+    let first = names();
+    assert!(first.is_some());
+    desk.write("script.toml", "[[fault]]\nkind = \"hang\"\nat = \"run\"\n");
+    let endless = "-d null --null-script script.toml --save-baseline monday -o";
+    let mut program = desk.start(&format!("{SMALL} {endless} runs"));
+    std::thread::sleep(Duration::from_millis(800));
+    program.kill().expect("it runs");
+    program.wait().expect("it was started");
+    assert_eq!(names(), first, "a killed run took the name");
+}
+
+#[test]
+fn a_name_finds_a_run_that_was_resumed_elsewhere() {
+    let desk = Desk::new();
+    let command = scripted_small("-o other");
+    desk.tilemark(&command).assert().success();
+    let folders = fs::read_dir(desk.path("other")).expect("there are runs");
+    let run = folders.last().expect("there is a run").expect("it can be read").file_name();
+    let run = format!("other/{}", run.to_string_lossy());
+    let resume = scripted_small(&format!("--resume {run} --save-baseline x"));
+    desk.tilemark(&resume).assert().success();
+    desk.tilemark(&format!("compare x {run}")).assert().success();
 }
 
 #[test]
@@ -358,4 +565,6 @@ fn lists_devices_doctor_shell_and_man_answer() {
     check("doctor", "compiler for AMD");
     check("completions bash", "_tilemark");
     check("man", ".TH");
+    check("man", "TILEMARK RUN");
+    check("man", "\\-\\-resume");
 }

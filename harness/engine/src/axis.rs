@@ -10,6 +10,8 @@ pub struct AxisValues {
     pub axis: String,
     /// Its values, in the order given.
     pub values: Vec<Value>,
+    /// The flag that gave them, for messages: `--axis m=128` or `-m 128`.
+    pub flag: String,
 }
 
 /// Why a text is no axis.
@@ -31,9 +33,10 @@ impl AxisValues {
         parse(text).map_err(|problem| AxisError { text: text.to_owned(), problem })
     }
 
-    /// One number on one axis.
+    /// One number on one axis that has a flag of its own.
     pub fn single(axis: &str, value: u64) -> Self {
-        AxisValues { axis: axis.to_owned(), values: vec![Value::Integer(value)] }
+        let flag = format!("-{axis} {value}");
+        AxisValues { axis: axis.to_owned(), values: vec![Value::Integer(value)], flag }
     }
 }
 
@@ -65,7 +68,7 @@ fn parse(text: &str) -> Result<AxisValues, String> {
     if power_of_two {
         values = values.into_iter().map(raise).collect::<Result<_, _>>()?;
     }
-    Ok(AxisValues { axis: axis.to_owned(), values })
+    Ok(AxisValues { axis: axis.to_owned(), values, flag: format!("--axis {text}") })
 }
 
 fn parse_item(item: &str) -> Result<Vec<Value>, String> {
@@ -123,7 +126,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let shown = match AxisValues::parse(text) {
-            Ok(AxisValues { axis, values }) => {
+            Ok(AxisValues { axis, values, .. }) => {
                 let values: Vec<_> = values.iter().map(Value::to_string).collect();
                 format!("{axis}: {}", values.join(" "))
             }

@@ -6,11 +6,12 @@
 
 use crate::axis::AxisValues;
 use crate::catalog::{Catalog, UnknownName};
-use crate::suite::{Entry, ShapeTable, Shapes, Suite, SuiteError, named_shapes};
+use crate::suite::{Entry, ShapeTable, Shapes, Suite, SuiteError, Text, named_shapes};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
 use tilemark_core::family::{Code, Standing};
 use tilemark_core::record::WorkDone;
+use tilemark_core::shape::ShapeError;
 use tilemark_core::{
     Bytes, Case, Distribution, Dtype, Family, Implementation, Info, Problem, Shape, Value,
 };
@@ -53,6 +54,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Of each device, the implementations that were asked for and are for other devices.
     pub left_out: BTreeMap<String, BTreeSet<String>>,
+    /// Filters as the user would type them whose globs match nothing, here or on any other device.
+    pub unmatched: Vec<String>,
 }
 
 /// One problem on one device: its cases take turns.
@@ -140,11 +143,17 @@ impl Plan {
         let problems = problems(suite, catalog, selection)?;
         let mut plan = Plan::default();
         let mut unfiltered = 0;
+        let mut globs = selection.globs();
         for device in devices {
             for problem in &problems {
                 let family = catalog.family(&problem.family)?;
                 let mut group = group(catalog, family, problem, device);
                 unfiltered += group.cases.len();
+                globs.retain(|(_, glob)| {
+                    let mut anyone = catalog.implementations(family);
+                    !anyone
+                        .any(|implementation| matches(glob, &case(problem, implementation, device)))
+                });
                 for left_out in strangers(catalog, family, problem, device) {
                     if selection.keeps(&left_out) {
                         let of_device = plan.left_out.entry(device.name.clone()).or_default();
@@ -158,6 +167,7 @@ impl Plan {
                 }
             }
         }
+        plan.unmatched = globs.into_iter().map(|(flag, glob)| format!("{flag} '{glob}'")).collect();
         if let Some(shard) = selection.shard {
             let part = plan.groups.into_iter().skip(shard.index - 1).step_by(shard.count);
             plan.groups = part.collect();
@@ -192,11 +202,14 @@ impl Plan {
 
 impl Selection {
     fn keeps(&self, case: &Case) -> bool {
-        let matches = |glob: &String| {
-            let subject = if glob.contains('/') { case.id() } else { case.implementation.clone() };
-            WildMatch::new(glob).matches(&subject)
-        };
+        let matches = |glob: &String| matches(glob, case);
         (self.only.is_empty() || self.only.iter().any(matches)) && !self.skip.iter().any(matches)
+    }
+
+    /// Every glob with its flag.
+    fn globs(&self) -> Vec<(&'static str, &str)> {
+        let only = self.only.iter().map(|glob| ("--only", glob.as_str()));
+        only.chain(self.skip.iter().map(|glob| ("--skip", glob.as_str()))).collect()
     }
 
     /// The filters as the user would type them.
@@ -210,6 +223,11 @@ impl Selection {
         flags.extend(devices.iter().map(|d| format!("-d {}", d.name)));
         flags.join(" ")
     }
+}
+
+fn matches(glob: &str, case: &Case) -> bool {
+    let subject = if glob.contains('/') { &case.id() } else { &case.implementation };
+    WildMatch::new(glob).matches(subject)
 }
 
 impl FromStr for Shard {
@@ -264,13 +282,13 @@ fn at(entry: &Entry, problem: String) -> PlanError {
 
 fn check_axes(family: &dyn Family, axes: &[AxisValues]) -> Result<(), PlanError> {
     let about = family.about();
-    for AxisValues { axis, .. } in axes {
+    for AxisValues { axis, flag, .. } in axes {
         if about.axes.iter().all(|known| known.name != axis) {
             let known: Vec<_> = about.axes.iter().map(|a| a.name).collect();
             return Err(PlanError::Flag {
-                flag: format!("axis {axis}"),
+                flag: flag.clone(),
                 problem: format!(
-                    "family `{}` has no such axis; its axes: {} (select families with --op)",
+                    "family `{}` has no axis `{axis}`; its axes: {} (select families with --op)",
                     about.name,
                     known.join(", ")
                 ),
@@ -283,9 +301,10 @@ fn check_axes(family: &dyn Family, axes: &[AxisValues]) -> Result<(), PlanError>
 fn tables(entry: &Entry, family: &dyn Family) -> Result<Vec<ShapeTable>, PlanError> {
     match &entry.shapes {
         Shapes::Listed(tables) => Ok(tables.clone()),
-        Shapes::Named(list) => {
+        Shapes::Named { list, place } => {
             let about = family.about();
-            Ok(named_shapes(&format!("{}/shapes.toml", about.name), about.shapes, list)?)
+            let file = format!("{}/shapes.toml", about.name);
+            Ok(named_shapes(Text { file: &file, text: about.shapes }, list, place)?)
         }
     }
 }
@@ -297,7 +316,7 @@ fn expand(
     selection: &Selection,
 ) -> Result<Vec<Problem>, PlanError> {
     let mut table = table.clone();
-    for AxisValues { axis, values } in &selection.axes {
+    for AxisValues { axis, values, .. } in &selection.axes {
         table.axes.retain(|(name, _)| name != axis);
         table.axes.push((axis.clone(), values.clone()));
     }
@@ -308,7 +327,7 @@ fn expand(
     };
     let mut problems = Vec::new();
     for given in table.combinations() {
-        let shape = shape(entry, family, &given)?;
+        let shape = shape(entry, family, &given, &selection.axes)?;
         for dtype in dtypes(entry, family, &table, selection)? {
             for distribution in distributions {
                 problems.push(Problem {
@@ -328,14 +347,31 @@ fn shape(
     entry: &Entry,
     family: &dyn Family,
     given: &[(String, Value)],
+    flags: &[AxisValues],
 ) -> Result<Shape, PlanError> {
-    let about = family.about();
-    let shape = Shape::complete(given, about.axes)
-        .map_err(|e| at(entry, format!("family `{}`: {e}", about.name)))?;
-    family
-        .check(&shape)
-        .map_err(|problem| at(entry, format!("family `{}`, {shape}: {problem}", about.name)))?;
+    let name = family.about().name;
+    let shape = Shape::complete(given, family.about().axes).map_err(|error| {
+        let at_fault = |flag: &&AxisValues| {
+            matches!(&error, ShapeError::BadValue { axis, .. } if *axis == flag.axis)
+        };
+        let at_fault: Vec<_> = flags.iter().filter(at_fault).collect();
+        blame(entry, &at_fault, format!("family `{name}`: {error}"))
+    })?;
+    family.check(&shape).map_err(|problem| {
+        let all: Vec<_> = flags.iter().collect();
+        blame(entry, &all, format!("family `{name}`, {shape}: {problem}"))
+    })?;
     Ok(shape)
+}
+
+/// A mistake of the flags that may have caused it; of the suite's entry if there are none.
+fn blame(entry: &Entry, flags: &[&AxisValues], problem: String) -> PlanError {
+    if flags.is_empty() {
+        return at(entry, problem);
+    }
+    let problem = format!("{problem} (of a shape of {})", entry.place);
+    let flags: Vec<_> = flags.iter().map(|values| values.flag.as_str()).collect();
+    PlanError::Flag { flag: flags.join(" "), problem }
 }
 
 fn dtypes(

@@ -6,7 +6,7 @@
 use crate::catalog::Catalog;
 use crate::compile::{Cache, Compiled, Compilers, Job, Target};
 use crate::plan::PlanError;
-use crate::suite::{ShapeTable, SuiteError, all_shapes};
+use crate::suite::{ShapeTable, SuiteError, Text, all_shapes};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use tilemark_core::device::Vendor;
@@ -265,7 +265,7 @@ fn problems(family: &'static dyn Family) -> Result<Vec<Problem>, PlanError> {
     let about = family.about();
     let place = format!("{}/shapes.toml", about.name);
     let mut problems = Vec::new();
-    for table in all_shapes(&place, about.shapes)? {
+    for table in all_shapes(Text { file: &place, text: about.shapes })? {
         let dtypes = if table.dtypes.is_empty() { about.dtypes } else { &table.dtypes[..] };
         for shape in shapes(family, &table, &place)? {
             problems.extend(dtypes.iter().map(|dtype| Problem {

@@ -21,7 +21,7 @@ pub const RECORD: &str = "record.jsonl";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The operating system said no.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}")]
     Io {
         /// What was tried.
         action: &'static str,
@@ -61,7 +61,7 @@ pub enum StoreError {
         problem: String,
     },
     /// The Parquet library refused.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Parquet {
         /// The file.
         path: PathBuf,

@@ -3,11 +3,19 @@
 //! Every error names the file, the line and the key. Nothing here knows a family: shapes are
 //! checked when the plan is made.
 
+mod method;
+mod text;
+mod values;
+
+pub use text::Text;
+
+use method::MethodTable;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tilemark_core::method::{Cache, Launching, Method, Regime};
+use tilemark_core::method::Method;
 use tilemark_core::{Distribution, Dtype, Value};
 use toml::Spanned;
+use values::{Given, ShapesValue, Table, names, shape_table};
 
 /// A suite, as read.
 #[derive(Clone, Debug)]
@@ -56,7 +64,12 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub enum Shapes {
     /// A list of the family's `shapes.toml`.
-    Named(String),
+    Named {
+        /// Its name.
+        list: String,
+        /// Where the suite names it.
+        place: String,
+    },
     /// Written in the suite.
     Listed(Vec<ShapeTable>),
 }
@@ -95,99 +108,50 @@ struct SuiteFile {
 #[serde(deny_unknown_fields)]
 struct EntryTable {
     family: Spanned<String>,
-    shapes: ShapesValue,
-    #[serde(default)]
-    dtype: OneOrMany<Dtype>,
-    #[serde(default)]
-    distribution: OneOrMany<Distribution>,
+    shapes: Spanned<ShapesValue>,
+    dtype: Option<Given>,
+    distribution: Option<Given>,
     #[serde(default = "default_seed")]
     seed: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ShapesValue {
-    Named(String),
-    Listed(Vec<BTreeMap<String, OneOrMany<Value>>>),
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-/// `preset` and any of [`Method`]'s settings, which replace the preset's.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct MethodTable {
-    preset: Option<Preset>,
-    regime: Option<Regime>,
-    cache: Option<Cache>,
-    launching: Option<Launching>,
-    rounds: Option<u32>,
-    blocks: Option<u32>,
-    fresh_workers_s: Option<f64>,
-    min_samples: Option<u32>,
-    max_samples: Option<u32>,
-    min_time_s: Option<f64>,
-    max_time_s: Option<f64>,
-    precision: Option<f64>,
-    settle_window_s: Option<f64>,
-    settle_max_s: Option<f64>,
-    min_sample_s: Option<f64>,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-enum Preset {
-    #[default]
-    Standard,
-    Quick,
 }
 
 impl Suite {
     /// Reads the text of a suite; `file` is its name, for messages.
     pub fn parse(file: &str, text: &str) -> Result<Self, SuiteError> {
-        let parsed: SuiteFile = toml::from_str(text).map_err(|e| toml_error(file, text, &e))?;
-        let mut entries = Vec::with_capacity(parsed.entry.len());
-        for table in parsed.entry {
-            entries.push(entry(file, text, table)?);
-        }
+        let text = Text { file, text };
+        let parsed: SuiteFile = text.parse()?;
+        let entries = parsed.entry.into_iter().map(|table| entry(text, table));
         let name = std::path::Path::new(file).file_stem().unwrap_or_default();
         Ok(Suite {
             name: name.to_string_lossy().into_owned(),
             about: parsed.about,
             devices: parsed.devices,
-            method: parsed.method.resolve(),
-            entries,
+            entries: entries.collect::<Result<_, _>>()?,
+            method: parsed.method.resolve(text)?,
         })
     }
 }
 
-/// The lists of a `shapes.toml`, by name.
-type Lists = BTreeMap<String, Vec<BTreeMap<String, OneOrMany<Value>>>>;
-
-fn lists(file: &str, text: &str) -> Result<Lists, SuiteError> {
-    toml::from_str(text).map_err(|e| toml_error(file, text, &e))
-}
-
-/// Reads one named list of a family's `shapes.toml`.
-pub fn named_shapes(file: &str, text: &str, list: &str) -> Result<Vec<ShapeTable>, SuiteError> {
-    let mut lists = lists(file, text)?;
-    let Some(tables) = lists.remove(list) else {
+/// Reads one named list of a family's `shapes.toml`, which was asked for at `place`.
+pub fn named_shapes(
+    text: Text<'_>,
+    list: &str,
+    place: &str,
+) -> Result<Vec<ShapeTable>, SuiteError> {
+    let lists: BTreeMap<String, Vec<Table>> = text.parse()?;
+    let Some(tables) = lists.get(list) else {
         let known: Vec<_> = lists.keys().map(String::as_str).collect();
-        let problem = format!("no list `{list}` of shapes; lists: {}", known.join(", "));
-        return Err(SuiteError { place: file.to_owned(), problem });
+        let known = known.join(", ");
+        let problem = format!("shapes: {} has no list `{list}`; its lists: {known}", text.file);
+        return Err(SuiteError { place: place.to_owned(), problem });
     };
-    shape_tables(tables).map_err(|problem| SuiteError { place: file.to_owned(), problem })
+    tables.iter().map(|table| shape_table(text, table)).collect()
 }
 
 /// Reads all lists of a family's `shapes.toml`, one after the other.
-pub fn all_shapes(file: &str, text: &str) -> Result<Vec<ShapeTable>, SuiteError> {
-    let tables = lists(file, text)?.into_values().flatten().collect();
-    shape_tables(tables).map_err(|problem| SuiteError { place: file.to_owned(), problem })
+pub fn all_shapes(text: Text<'_>) -> Result<Vec<ShapeTable>, SuiteError> {
+    let lists: BTreeMap<String, Vec<Table>> = text.parse()?;
+    lists.values().flatten().map(|table| shape_table(text, table)).collect()
 }
 
 impl ShapeTable {
@@ -210,105 +174,34 @@ impl ShapeTable {
     }
 }
 
-impl MethodTable {
-    fn resolve(self) -> Method {
-        let preset = match self.preset.unwrap_or_default() {
-            Preset::Standard => Method::standard(),
-            Preset::Quick => Method::quick(),
-        };
-        Method {
-            regime: self.regime.unwrap_or(preset.regime),
-            cache: self.cache.unwrap_or(preset.cache),
-            launching: self.launching.unwrap_or(preset.launching),
-            rounds: self.rounds.unwrap_or(preset.rounds),
-            blocks: self.blocks.unwrap_or(preset.blocks),
-            fresh_workers_s: self.fresh_workers_s.unwrap_or(preset.fresh_workers_s),
-            min_samples: self.min_samples.unwrap_or(preset.min_samples),
-            max_samples: self.max_samples.unwrap_or(preset.max_samples),
-            min_time_s: self.min_time_s.unwrap_or(preset.min_time_s),
-            max_time_s: self.max_time_s.unwrap_or(preset.max_time_s),
-            precision: self.precision.unwrap_or(preset.precision),
-            settle_window_s: self.settle_window_s.unwrap_or(preset.settle_window_s),
-            settle_max_s: self.settle_max_s.unwrap_or(preset.settle_max_s),
-            min_sample_s: self.min_sample_s.unwrap_or(preset.min_sample_s),
-        }
-    }
-}
-
-impl<T> Default for OneOrMany<T> {
-    fn default() -> Self {
-        OneOrMany::Many(Vec::new())
-    }
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            OneOrMany::One(value) => vec![value],
-            OneOrMany::Many(values) => values,
-        }
-    }
-}
-
 /// The seed of a suite that names none.
 fn default_seed() -> u64 {
     42
 }
 
-fn entry(file: &str, text: &str, table: EntryTable) -> Result<Entry, SuiteError> {
-    let place = format!("{file}:{}", line_of(text, table.family.span().start));
-    let shapes = match table.shapes {
-        ShapesValue::Named(name) => Shapes::Named(name),
-        ShapesValue::Listed(tables) => Shapes::Listed(
-            shape_tables(tables).map_err(|problem| SuiteError { place: place.clone(), problem })?,
-        ),
+fn entry(text: Text<'_>, table: EntryTable) -> Result<Entry, SuiteError> {
+    let shapes_place = text.place(table.shapes.span().start);
+    let shapes = match table.shapes.into_inner() {
+        ShapesValue::Named(list) => Shapes::Named { list, place: shapes_place },
+        ShapesValue::Listed(tables) => {
+            let tables = tables.iter().map(|table| shape_table(text, table));
+            Shapes::Listed(tables.collect::<Result<_, _>>()?)
+        }
     };
-    let mut distributions = table.distribution.into_vec();
+    let dtypes = table.dtype.map(|given| names(text, "dtype", &given)).transpose()?;
+    let distributions = table.distribution.map(|given| names(text, "distribution", &given));
+    let mut distributions = distributions.transpose()?.unwrap_or_default();
     if distributions.is_empty() {
         distributions.push(Distribution::Normal);
     }
     Ok(Entry {
+        place: text.place(table.family.span().start),
         family: table.family.into_inner(),
-        place,
         shapes,
-        dtypes: table.dtype.into_vec(),
+        dtypes: dtypes.unwrap_or_default(),
         distributions,
         seed: table.seed,
     })
-}
-
-fn shape_tables(
-    tables: Vec<BTreeMap<String, OneOrMany<Value>>>,
-) -> Result<Vec<ShapeTable>, String> {
-    tables.into_iter().map(shape_table).collect()
-}
-
-fn shape_table(table: BTreeMap<String, OneOrMany<Value>>) -> Result<ShapeTable, String> {
-    let mut shape = ShapeTable::default();
-    for (axis, values) in table {
-        let values = values.into_vec();
-        if axis == "dtype" {
-            shape.dtypes =
-                values.iter().map(|v| v.to_string().parse()).collect::<Result<_, String>>()?;
-        } else if values.is_empty() {
-            return Err(format!("axis `{axis}` has an empty list of values"));
-        } else {
-            shape.axes.push((axis, values));
-        }
-    }
-    Ok(shape)
-}
-
-fn toml_error(file: &str, text: &str, error: &toml::de::Error) -> SuiteError {
-    let place = match error.span() {
-        Some(span) => format!("{file}:{}", line_of(text, span.start)),
-        None => file.to_owned(),
-    };
-    SuiteError { place, problem: error.message().to_owned() }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
 }
 
 #[cfg(test)]
@@ -346,6 +239,7 @@ seed = 7
         assert_eq!(tables[0].dtypes, [Dtype::F32]);
     }
 
+    #[track_caller]
     fn check_error(text: &str, expected: &str) {
         let error = Suite::parse("s.toml", text).unwrap_err().to_string();
         assert!(error.contains(expected), "{error:?} should contain {expected:?}");
@@ -354,16 +248,67 @@ seed = 7
     #[test]
     fn a_mistake_names_the_file_the_line_and_the_key() {
         check_error("about = \"x\"\nentries = []\n", "s.toml:2: unknown field `entries`");
-        check_error("about = 3\n", "s.toml:1: invalid type: integer `3`");
+        check_error("about = 3\n", "s.toml:1: about: invalid type: integer `3`");
         check_error("about = \"x\"\n[[entry]]\nshapes = \"a\"\n", "missing field `family`");
         check_error("about = \"x\n", "s.toml:1: ");
-        check_error(
-            "about = \"x\"\n[[entry]]\nfamily = \"g\"\nshapes = [{ n = [] }]\n",
-            "s.toml:3: axis `n` has an empty list",
+        let bytes = b"about = \"x\"\n# \xff\n";
+        assert_eq!(Text::new("s.toml", bytes).unwrap_err().to_string(), "s.toml:2: is not UTF-8");
+    }
+
+    #[test]
+    fn a_mistake_in_an_entry_names_what_is_expected() {
+        let check = |lines: &str, expected: &str| {
+            let text = format!("about = \"x\"\n[[entry]]\nfamily = \"g\"\n{lines}\n");
+            check_error(&text, expected);
+        };
+        let takes = "takes a whole number, a word, true or false, or a list of these";
+        check("shapes = [{ n = [] }]", "s.toml:4: n: an empty list of values");
+        check("shapes = [\n{ k = 1.5 }]", &format!("s.toml:5: k: {takes}, not `1.5`"));
+        check("shapes = [{ k = [1, -2] }]", &format!("s.toml:4: k: {takes}, not `-2`"));
+        check("shapes = [{ dtype = \"f64\" }]", "s.toml:4: dtype: unknown dtype `f64`; known: f32");
+        check(
+            "shapes = \"a\"\ndtype = \"f64\"",
+            "s.toml:5: dtype: unknown dtype `f64`; known: f32",
         );
+        check("shapes = \"a\"\ndtype = [\"f32\", 3]", "s.toml:5: dtype: takes a name or a list");
+        check(
+            "shapes = \"a\"\ndistribution = \"odd\"",
+            "s.toml:5: distribution: unknown distribution `odd`; known: normal",
+        );
+        check("shapes = 3", "s.toml:4: shapes: invalid type: integer `3`, expected the name of");
+        check("shapes = [3]", "s.toml:4: ");
+    }
+
+    #[test]
+    fn a_method_that_measures_nothing_is_refused() {
+        let check = |setting: &str, expected: &str| {
+            let text =
+                format!("about = \"x\"\nentry = []\n[method]\npreset = \"quick\"\n{setting}\n");
+            check_error(&text, &format!("s.toml:5: {expected}"));
+        };
+        check("rounds = 0", "rounds: takes a whole number of at least 1, not 0");
+        check("blocks = 0", "blocks: takes");
+        check("rounds = -1", "rounds: invalid value: integer `-1`");
+        check("min_samples = 0", "min_samples: takes");
+        check(
+            "max_samples = 6",
+            "max_samples: takes a whole number of at least min_samples, 7, not 6",
+        );
+        check("max_time_s = 0.0", "max_time_s: takes a number above 0, not 0");
+        check("precision = nan", "precision: takes a number above 0, not NaN");
+        check("precision = -0.1", "precision: takes");
+        check("settle_window_s = inf", "settle_window_s: takes a number above 0, not inf");
+        check("min_time_s = -1.0", "min_time_s: takes 0 or a number above it, not -1");
+        check("settle_max_s = inf", "settle_max_s: takes");
+        check("min_sample_s = nan", "min_sample_s: takes");
+        check("fresh_workers_s = -1.0", "fresh_workers_s: takes");
         check_error(
             "about = \"x\"\nmethod = { preset = \"fast\" }\nentry = []",
-            "s.toml:2: unknown variant `fast`",
+            "s.toml:2: preset: unknown variant `fast`",
+        );
+        check_error(
+            "about = \"x\"\nmethod = { rounds = 0 }\nentry = []",
+            "s.toml:2: rounds: takes a whole number",
         );
     }
 }

@@ -10,10 +10,9 @@ mod file;
 pub use choose::Verdict;
 pub use file::{ChoicesFile, FileError};
 
-use crate::catalog::Catalog;
-use crate::plan::{self, Group, Plan, PlanError, Planned, Selection, Status};
+use crate::catalog::{Catalog, UnknownName};
+use crate::plan::{self, Group, Plan, Planned, Status};
 use crate::run::{Observer, RunError, Runner, Settings};
-use crate::suite::Suite;
 use serde::Serialize;
 use tilemark_core::family::Tuning;
 use tilemark_core::record::CaseResult;
@@ -52,22 +51,21 @@ pub struct Trial {
     pub verdict: Option<Verdict>,
 }
 
-/// The searches that a suite and a selection ask for: one for each problem and implementation that
-/// has variants there.
+/// The searches in a plan for these devices: one for each problem and implementation that has
+/// variants there.
 pub fn searches(
-    suite: &Suite,
+    plan: &Plan,
     catalog: &Catalog,
     devices: &[Info],
-    selection: &Selection,
-) -> Result<Vec<Search>, PlanError> {
+) -> Result<Vec<Search>, UnknownName> {
     let mut searches = Vec::new();
-    for group in Plan::make(suite, catalog, devices, selection)?.groups {
+    for group in &plan.groups {
         let family = catalog.family(&group.problem.family)?;
         let device = devices.iter().find(|info| info.name == group.device);
         let device = device.expect("the plan is of these devices");
         for planned in &group.cases {
             let tuning = family.tuning(&planned.case.implementation, &group.problem, device);
-            let search = |tuning| search(&group, planned, tuning, family, device);
+            let search = |tuning| search(group, planned, tuning, family, device);
             searches.extend(tuning.map(search));
         }
     }

@@ -116,7 +116,7 @@ fn a_mistake_in_a_flag_is_named_with_what_there_is() {
     let axes = vec![AxisValues::parse("m=5").unwrap()];
     assert_eq!(
         error(&Selection { axes, ..Selection::default() }),
-        "axis m: family `sum_of_squares` has no such axis; its axes: rows, columns (select \
+        "--axis m=5: family `sum_of_squares` has no axis `m`; its axes: rows, columns (select \
          families with --op)"
     );
     let dtypes = vec![Dtype::Bf16];
@@ -124,6 +124,35 @@ fn a_mistake_in_a_flag_is_named_with_what_there_is() {
         error(&Selection { dtypes, ..Selection::default() }),
         "--dtype bf16: no selected family is defined for it; `tilemark list` shows which are"
     );
+}
+
+#[test]
+fn a_value_of_a_flag_that_no_shape_takes_is_the_flags_mistake() {
+    let check = |axes: Vec<AxisValues>, expected: &str| {
+        assert_eq!(error(&Selection { axes, ..Selection::default() }), expected);
+    };
+    let wrong = "family `sum_of_squares`: axis `rows` takes a whole number of at least 1, not";
+    let shape = "(of a shape of test.toml:4)";
+    let axis = |text: &str| AxisValues::parse(text).unwrap();
+    check(vec![axis("rows=0")], &format!("--axis rows=0: {wrong} `0` {shape}"));
+    check(
+        vec![axis("columns=5"), axis("rows=zz")],
+        &format!("--axis rows=zz: {wrong} `zz` {shape}"),
+    );
+    check(vec![AxisValues::single("rows", 0)], &format!("-rows 0: {wrong} `0` {shape}"));
+}
+
+#[test]
+fn a_glob_that_matches_nothing_anywhere_is_named() {
+    let unmatched = |only: &[&str], skip: &[&str]| {
+        let globs = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let selection = Selection { only: globs(only), skip: globs(skip), ..Selection::default() };
+        plan(&selection).unwrap().unmatched
+    };
+    assert_eq!(unmatched(&["honest", "typo"], &["ty*"]), ["--only 'typo'", "--skip 'ty*'"]);
+    assert_eq!(unmatched(&["*/rows=7,*", "rival"], &[]), ["--only '*/rows=7,*'"]);
+    let none: [&str; 0] = [];
+    assert_eq!(unmatched(&["hon*"], &["riv*"]), none);
 }
 
 #[test]
@@ -150,7 +179,7 @@ fn a_mistake_in_a_suite_is_named_with_its_line() {
     );
     check(
         "family = \"sum_of_squares\"\nshapes = \"huge\"",
-        "sum_of_squares/shapes.toml: no list `huge` of shapes; lists: smoke",
+        "test.toml:4: shapes: sum_of_squares/shapes.toml has no list `huge`; its lists: smoke",
     );
     check(
         "family = \"sum_of_squares\"\nshapes = [{ rows = 0 }]",

@@ -13,7 +13,7 @@ use tilemark_core::record::CaseResult;
 use tilemark_core::{Case, Fault, Info};
 use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
-use tilemark_engine::plan::{PlanError, Selection};
+use tilemark_engine::plan::{Plan, PlanError, Selection};
 use tilemark_engine::run::{Observer, RunError, Runner, Settings};
 use tilemark_engine::suite::Suite;
 use tilemark_engine::tune::{Search, Stages, Trial, searches, tune};
@@ -149,7 +149,9 @@ fn carry_out(script: &str, cancel: &AtomicBool) -> Result<Trial, RunError> {
 
 fn all_searches(selection: &Selection) -> Result<Vec<Search>, PlanError> {
     let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
-    searches(&suite, &CATALOG, &[null()], selection)
+    let devices = [null()];
+    let plan = Plan::make(&suite, &CATALOG, &devices, selection)?;
+    Ok(searches(&plan, &CATALOG, &devices)?)
 }
 
 fn null() -> Info {

@@ -4,6 +4,7 @@ use crate::args::BuildArgs;
 use crate::catalog::CATALOG;
 use crate::exit::{Exit, UsageError};
 use crate::output;
+use crate::stream::{StdoutError, print};
 use serde_json::{Value, json};
 use tilemark_core::Fault;
 use tilemark_core::launch::constants_text;
@@ -23,11 +24,11 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<Exit> {
         if args.json {
             values.push(as_json(architecture, &built));
         } else {
-            show(architecture, &built);
+            show(architecture, &built)?;
         }
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&values)?);
+        print(serde_json::to_string_pretty(&values)?)?;
     }
     Ok(exit)
 }
@@ -58,10 +59,10 @@ fn verdict(built: &[Built]) -> Exit {
 }
 
 /// A table an architecture, and below it what is wrong.
-fn show(architecture: &Architecture, built: &[Built]) {
+fn show(architecture: &Architecture, built: &[Built]) -> Result<(), StdoutError> {
     let compiler = built.iter().find_map(|b| b.compiled.as_ref().ok()).map(|c| &c.compiler);
     let by = compiler.map_or(String::new(), |compiler| format!(", by {compiler}"));
-    println!("{}: {} programs{by}", architecture.name, built.len());
+    print(format_args!("{}: {} programs{by}", architecture.name, built.len()))?;
     let launched: Vec<(&Built, &KernelCode)> =
         built.iter().flat_map(|built| kernels(built).map(move |kernel| (built, kernel))).collect();
     if !launched.is_empty() {
@@ -75,16 +76,16 @@ fn show(architecture: &Architecture, built: &[Built]) {
         for (built, kernel) in launched {
             table.add_row(row(built, kernel));
         }
-        println!("{table}");
+        print(table)?;
     }
     for built in built {
         for fault in built.faults() {
             let constants = constants_text(&built.program.constants);
             let program = format!("{} {constants}", built.program.source.path);
-            println!("{}: {fault}", program.trim_end());
+            print(format_args!("{}: {fault}", program.trim_end()))?;
         }
     }
-    println!();
+    print("")
 }
 
 fn row(built: &Built, kernel: &KernelCode) -> Vec<String> {

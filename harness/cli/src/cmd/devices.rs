@@ -3,6 +3,7 @@
 use crate::args::DevicesArgs;
 use crate::exit::Exit;
 use crate::output;
+use crate::stream::print;
 use comfy_table::Table;
 use tilemark_engine::compile::Compilers;
 use tilemark_engine::device;
@@ -11,7 +12,7 @@ use tilemark_engine::device;
 pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
     let listings = device::list();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&listings)?);
+        print(serde_json::to_string_pretty(&listings)?)?;
         return Ok(Exit::Ok);
     }
     let mut table = output::table(&["device", "model", "arch", "memory", "units", "note"]);
@@ -34,7 +35,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
             }
         };
     }
-    println!("{table}\n\n{}", compilers());
+    print(format_args!("{table}\n\n{}", compilers()))?;
     Ok(Exit::Ok)
 }
 

@@ -3,6 +3,7 @@
 use crate::args::DevicesArgs;
 use crate::exit::Exit;
 use crate::output;
+use crate::stream::print;
 use tilemark_engine::compile::Compilers;
 use tilemark_engine::device;
 use tilemark_engine::host;
@@ -39,14 +40,14 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Exit> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        print(serde_json::to_string_pretty(&rows)?)?;
     } else {
         let mut table = output::table(&["", "what", "found", "hint"]);
         for Check { what, grade, found, hint } in &checks {
             let hint = if *grade == Grade::Good { "" } else { hint };
             table.add_row([grade.name(), what, found, hint]);
         }
-        println!("{table}");
+        print(table)?;
     }
     let unfit = checks.iter().any(|check| check.grade == Grade::Unfit);
     Ok(if unfit { Exit::Unfit } else { Exit::Ok })

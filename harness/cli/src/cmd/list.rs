@@ -4,6 +4,7 @@ use crate::args::ListArgs;
 use crate::catalog::{self, CATALOG, SUITES};
 use crate::exit::Exit;
 use crate::output;
+use crate::stream::{StdoutError, print};
 use serde_json::{Value, json};
 use tilemark_core::Family;
 use tilemark_core::family::Standing;
@@ -18,9 +19,9 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     if args.json {
         let families: Vec<Value> = families.iter().map(|family| as_json(*family)).collect();
         let suites: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
-        println!("{}", json!({ "families": families, "suites": suites }));
+        print(json!({ "families": families, "suites": suites }))?;
     } else if args.family.is_some() {
-        show(families[0]);
+        show(families[0])?;
     } else {
         overview(&families)?;
     }
@@ -36,32 +37,33 @@ fn overview(families: &[&'static dyn Family]) -> anyhow::Result<()> {
         let names: Vec<_> = CATALOG.implementations(*family).map(|i| i.name).collect();
         table.add_row([about.name.to_owned(), axes.join(" "), dtypes.join(" "), names.join(" ")]);
     }
-    println!("{table}\n");
+    print(format_args!("{table}\n"))?;
     let mut table = output::table(&["suite", "why"]);
     for (name, _) in SUITES {
         table.add_row([(*name).to_owned(), catalog::suite(name)?.about]);
     }
-    println!("{table}\n\n`tilemark list FAMILY` shows one in full");
+    print(format_args!("{table}\n\n`tilemark list FAMILY` shows one in full"))?;
     Ok(())
 }
 
-fn show(family: &'static dyn Family) {
+fn show(family: &'static dyn Family) -> Result<(), StdoutError> {
     let about = family.about();
-    println!("{}: {}\n", about.name, about.formula);
+    print(format_args!("{}: {}\n", about.name, about.formula))?;
     let mut table = output::table(&["axis", "takes", "default", "meaning"]);
     for axis in about.axes {
         let default = default(&axis.default);
         table.add_row([axis.name.to_owned(), axis.takes(), default, axis.meaning.to_owned()]);
     }
-    println!("{table}\n");
+    print(format_args!("{table}\n"))?;
     let mut table = output::table(&["implementation", "standing", "idea"]);
     for implementation in CATALOG.implementations(family) {
         let standing = standing(implementation.standing);
         table.add_row([implementation.name, standing, implementation.idea]);
     }
-    println!("{table}\n");
-    println!("dtypes: {}", about.dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", "));
-    println!("rivals on a CPU: {}", about.cpu_rivals);
+    print(format_args!("{table}\n"))?;
+    let dtypes: Vec<_> = about.dtypes.iter().map(|dtype| dtype.name()).collect();
+    print(format_args!("dtypes: {}", dtypes.join(", ")))?;
+    print(format_args!("rivals on a CPU: {}", about.cpu_rivals))
 }
 
 fn default(default: &AxisDefault) -> String {

@@ -1,6 +1,9 @@
 //! `run` and `verify`: from a suite to a run folder, its tables and its page.
 
+pub mod devices;
 pub mod folder;
+
+pub mod conclusion;
 pub mod judge;
 
 use crate::args::{RunArgs, SelectionArgs};
@@ -8,6 +11,7 @@ use crate::catalog::{self, CATALOG};
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Progress};
 use anyhow::Context;
+use conclusion::Conclusion;
 use folder::Folder;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -19,55 +23,40 @@ use tilemark_core::record::{CaseResult, Ceilings, End, Environment, Line, Run};
 use tilemark_core::summary::RunSummary;
 use tilemark_core::{Case, Info};
 use tilemark_engine::axis::AxisValues;
+use tilemark_engine::device::null::Script;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
 use tilemark_engine::run::{Description, RunError, Runner, Settings, describe};
-use tilemark_engine::suite::{Devices, Suite};
+use tilemark_engine::suite::{Suite, Text};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
-use tilemark_engine::{compare, device, host, method_id, store, summarise};
+use tilemark_engine::{host, method_id, store, summarise};
 
 /// Runs a suite; with `verify_only` it checks answers and times nothing.
 pub fn run(args: &RunArgs, verify_only: bool) -> anyhow::Result<Exit> {
     let mut suite = catalog::suite(&args.suite)?;
     suite.method = method(args, &suite);
     let selection = selection(&args.selection);
-    let infos = devices(&args.selection.devices, &suite)?;
+    let choose = if args.dry_run { devices::planned } else { devices::found };
+    let infos = choose(&args.selection.devices, &suite)?;
     let plan = Plan::make(&suite, &CATALOG, &infos, &selection)?;
     output::left_out(&plan);
+    output::unmatched(&plan.unmatched);
     if args.dry_run {
-        output::plan(&plan);
+        output::plan(&plan)?;
         return Ok(Exit::Ok);
     }
-    let baseline =
-        args.baseline.as_deref().map(|name| folder::find(&args.folder.output, name)).transpose()?;
+    let launcher = launcher(args.null_script.as_deref())?;
+    let conclusion = Conclusion::open(args)?;
     let mut folder = Folder::open(args, &header(args, &suite, &plan, verify_only))?;
-    let interrupted = carry_out(args, &suite, &plan, &infos, &mut folder, verify_only)?;
-    let mut summary = folder.close(interrupted)?;
-    if let Some(baseline) = &baseline {
-        let recording = store::read(folder.path())?;
-        summary.against = Some(compare::compare(&recording, &store::read(baseline)?));
-    }
-    present(args, &summary, folder.path())?;
-    let exit = if interrupted { Exit::Interrupted } else { judge::exit(args, &summary) };
-    output::status(exit, folder.path());
-    Ok(exit)
-}
-
-/// Prints the tables and writes the reports; the page's path is the last thing a person reads.
-fn present(args: &RunArgs, summary: &RunSummary, folder: &Path) -> anyhow::Result<()> {
-    store::write_tables(folder, summary)?;
-    output::results(summary);
-    if let Some(against) = &summary.against {
-        output::comparison(against);
-    }
-    super::report::write_asked(&args.outputs, summary)?;
-    super::report::write_page(folder, summary)
+    let interrupted = carry_out(args, &launcher, &suite, &plan, &infos, &mut folder, verify_only)?;
+    conclusion.draw(folder, interrupted)
 }
 
 /// Everything that touches a device; true if the user broke it off.
 fn carry_out(
     args: &RunArgs,
+    launcher: &Launcher,
     suite: &Suite,
     plan: &Plan,
     infos: &[Info],
@@ -75,7 +64,6 @@ fn carry_out(
     verify_only: bool,
 ) -> anyhow::Result<bool> {
     let cancel = cancel_on_ctrl_c()?;
-    let launcher = launcher(args.null_script.as_deref())?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let settings = Settings {
         method: suite.method.clone(),
@@ -87,12 +75,12 @@ fn carry_out(
         patience: patience(args),
     };
     let done: HashSet<String> = folder.done().map(|result| result.case.id()).collect();
-    let ceilings = environments(&launcher, infos, plan, &settings, &cancel, folder)?;
+    let ceilings = environments(launcher, infos, plan, &settings, &cancel, folder)?;
     let clock = HostClock::new();
     let mut progress = Progress::new(plan.cases().count());
     let is_done = |case: &Case| done.contains(&case.id());
     let mut sink = |results: Vec<CaseResult>| folder.append(&Line::Results(results));
-    let ran = Runner::new(&launcher, &settings, infos, &ceilings, &clock, &cancel).run(
+    let ran = Runner::new(launcher, &settings, infos, &ceilings, &clock, &cancel).run(
         plan,
         &is_done,
         &mut sink,
@@ -185,42 +173,27 @@ pub(super) fn selection(args: &SelectionArgs) -> Selection {
     }
 }
 
-/// The devices that were named; else all that are found and that the suite is meant for.
-pub(super) fn devices(names: &[String], suite: &Suite) -> anyhow::Result<Vec<Info>> {
-    if !names.is_empty() {
-        return names.iter().map(|name| Ok(device::info(name)?)).collect();
-    }
-    let found = device::list().into_iter().filter(|listing| listing.default);
-    let mut infos: Vec<Info> = found.filter_map(|listing| listing.found.ok()).collect();
-    if suite.devices == Devices::Gpu {
-        infos.retain(|info| !info.vendor.runs_host_code());
-    }
-    if infos.is_empty() {
-        return Err(UsageError {
-            problem: format!("suite `{}` is for GPUs, and none is found", suite.name),
-            hint: "`tilemark devices` says what was looked for; -d cpu runs it here all the same"
-                .to_owned(),
-        }
-        .into());
-    }
-    Ok(infos)
-}
-
 /// Workers of this program, which follow the script on the null device.
 pub(super) fn launcher(null_script: Option<&Path>) -> anyhow::Result<Launcher> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut arguments = vec!["worker".to_owned()];
     if let Some(script) = null_script {
-        if !script.is_file() {
-            return Err(UsageError {
-                problem: format!("--null-script {}: no such file", script.display()),
-                hint: "give the path of a TOML file".to_owned(),
-            }
-            .into());
-        }
+        check_script(script)?;
         arguments.extend(["--null-script".to_owned(), script.display().to_string()]);
     }
     Ok(Launcher { program, arguments })
+}
+
+/// A script that no worker could read is a mistake to be told before there is one.
+fn check_script(path: &Path) -> Result<(), UsageError> {
+    let file = path.display().to_string();
+    let mistake = |problem: String| UsageError {
+        problem: format!("--null-script {problem}"),
+        hint: "the head of harness/engine/src/device/null.rs shows a script".to_owned(),
+    };
+    let bytes = std::fs::read(path).map_err(|error| mistake(format!("{file}: {error}")))?;
+    let script: Result<Script, _> = Text::new(&file, &bytes).and_then(Text::parse);
+    script.map(drop).map_err(|error| mistake(error.to_string()))
 }
 
 /// A flag that Ctrl-C raises.

@@ -10,17 +10,15 @@ use anyhow::Context;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tilemark_core::method::Method;
 use tilemark_core::record::{CaseResult, Ceilings};
 use tilemark_core::{Case, Info};
-use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::Plan;
-use tilemark_engine::programs::ARCHITECTURES;
 use tilemark_engine::run::{Observer, RunError, Runner, Settings, describe};
-use tilemark_engine::suite::Suite;
 use tilemark_engine::tune::{ChoicesFile, Search, Stages, Trial, searches, tune};
 use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::Launcher;
@@ -29,33 +27,20 @@ use tilemark_engine::worker::Launcher;
 /// a problem has no variant that is right.
 pub fn run(args: &TuneArgs) -> anyhow::Result<Exit> {
     let suite = catalog::suite(&args.suite)?;
-    let infos = if args.dry_run { planned_devices(args, &suite) } else { found(args, &suite) }?;
-    let searches = searches(&suite, &CATALOG, &infos, &selection(&args.selection))?;
+    let choose = if args.dry_run { devices::planned } else { devices::found };
+    let infos = choose(&args.selection.devices, &suite)?;
+    let plan = Plan::make(&suite, &CATALOG, &infos, &selection(&args.selection))?;
+    output::unmatched(&plan.unmatched);
+    let searches = searches(&plan, &CATALOG, &infos)?;
     check(args, &searches, &infos)?;
     if args.dry_run {
         let groups = searches.into_iter().map(|search| search.group).collect();
-        output::plan(&Plan { groups, ..Plan::default() });
+        output::plan(&Plan { groups, ..Plan::default() })?;
         return Ok(Exit::Ok);
     }
+    let launcher = launcher(args.null_script.as_deref())?;
     let outputs = Outputs::open(args)?;
-    carry_out(args, &searches, &infos, outputs)
-}
-
-/// Devices that are here, or that a data sheet tells of.
-fn planned_devices(args: &TuneArgs, suite: &Suite) -> anyhow::Result<Vec<Info>> {
-    let names = &args.selection.devices;
-    if names.is_empty() {
-        return found(args, suite);
-    }
-    let planned = |name: &String| match ARCHITECTURES.iter().find(|known| known.name == name) {
-        Some(architecture) => Ok(architecture.info()),
-        None => Ok(device::info(name)?),
-    };
-    names.iter().map(planned).collect()
-}
-
-fn found(args: &TuneArgs, suite: &Suite) -> anyhow::Result<Vec<Info>> {
-    devices(&args.selection.devices, suite)
+    carry_out(args, &launcher, &searches, &infos, outputs)
 }
 
 /// A search without variants, or into a file of another family, is a mistake to be told at once.
@@ -94,7 +79,9 @@ struct Outputs {
 impl Outputs {
     fn open(args: &TuneArgs) -> anyhow::Result<Self> {
         let choices = args.out.as_deref().map(ChoicesFile::open).transpose()?;
-        let create = |path| File::create(path).context("cannot write what --json names");
+        let create = |path: &PathBuf| {
+            File::create(path).with_context(|| format!("--json: cannot write {}", path.display()))
+        };
         Ok(Outputs { choices, samples: args.json.as_ref().map(create).transpose()? })
     }
 
@@ -102,25 +89,24 @@ impl Outputs {
     fn keep(&mut self, search: &Search, trial: &Trial, origin: &str) -> anyhow::Result<()> {
         if let Some(samples) = &mut self.samples {
             let line = serde_json::to_string(trial)?;
-            writeln!(samples, "{line}").context("cannot write what --json names")?;
+            writeln!(samples, "{line}").context("cannot write to the file that --json names")?;
         }
         let entry = trial.entry(origin);
-        output::trial(search, trial, entry.as_deref());
-        if let (Some(choices), Some(entry)) = (&mut self.choices, entry) {
-            choices.put(&trial.scope, &entry)?;
+        if let (Some(choices), Some(entry)) = (&mut self.choices, &entry) {
+            choices.put(&trial.scope, entry)?;
         }
-        Ok(())
+        Ok(output::trial(search, trial, entry.as_deref())?)
     }
 }
 
 fn carry_out(
     args: &TuneArgs,
+    launcher: &Launcher,
     searches: &[Search],
     infos: &[Info],
     mut outputs: Outputs,
 ) -> anyhow::Result<Exit> {
     let cancel = cancel_on_ctrl_c()?;
-    let launcher = launcher(args.null_script.as_deref())?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let stages = Stages::new(Settings {
         method: Method::quick(),
@@ -131,9 +117,9 @@ fn carry_out(
         retries: 0,
         patience: Duration::ZERO,
     });
-    let ceilings = ceilings(&launcher, infos, stages.last().timeout, &cancel);
+    let ceilings = ceilings(launcher, infos, stages.last().timeout, &cancel);
     let clock = HostClock::new();
-    let mut runner = Runner::new(&launcher, stages.last(), infos, &ceilings, &clock, &cancel);
+    let mut runner = Runner::new(launcher, stages.last(), infos, &ceilings, &clock, &cancel);
     let mut exit = Exit::Ok;
     let mut talk = Talk { progress: Progress::new(searches.len()), done: 0 };
     for search in searches {

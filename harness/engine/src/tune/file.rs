@@ -19,7 +19,7 @@ pub struct ChoicesFile {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file system says no.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// Read or write.
         action: &'static str,

@@ -18,14 +18,10 @@ pub struct Folder {
 impl Folder {
     /// Makes a folder for this run, or goes on in the one that `--resume` names.
     pub fn open(args: &RunArgs, run: &Run) -> anyhow::Result<Self> {
-        let folder = match &args.folder.resume {
-            None => Folder::create(&args.folder.output, run)?,
-            Some(path) => Folder::resume(path, run)?,
-        };
-        if let Some(name) = &args.folder.save_baseline {
-            save_name(&args.folder.output, name, &folder.path)?;
+        match &args.folder.resume {
+            None => Ok(Folder::create(&args.folder.output, run)?),
+            Some(path) => Folder::resume(path, run),
         }
-        Ok(folder)
     }
 
     fn create(output: &Path, run: &Run) -> Result<Self, StoreError> {
@@ -100,15 +96,40 @@ pub fn find(output: &Path, name: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// A baseline's name is a file that holds the run folder's name, beside the run folders.
-fn save_name(output: &Path, name: &str, run: &Path) -> Result<(), StoreError> {
-    let path = pointer(output, name);
-    let folder = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    std::fs::write(&path, folder + "\n").map_err(|source| StoreError::Io {
-        action: "write",
-        path,
-        source,
-    })
+/// The name that `--save-baseline` gives: a file beside the run folders, which holds the path of
+/// one of them.
+pub struct Name<'a> {
+    output: &'a Path,
+    name: &'a str,
+}
+
+impl<'a> Name<'a> {
+    /// A name that a file can have.
+    pub fn new(output: &'a Path, name: &'a str) -> Result<Self, UsageError> {
+        if name.is_empty() || name.contains(['/', '\\', '\0']) {
+            return Err(UsageError {
+                problem: format!("--save-baseline {name:?}: a name is not empty and has no slash"),
+                hint: "--output chooses the folder".to_owned(),
+            });
+        }
+        Ok(Name { output, name })
+    }
+
+    /// Gives the name to a run, and takes it from the run that had it.
+    pub fn give(&self, run: &Path) -> Result<(), StoreError> {
+        let io = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { action, path, source }
+        };
+        std::fs::create_dir_all(self.output).map_err(io("create", self.output))?;
+        let [folder, run] =
+            [self.output, run].map(|path| path.canonicalize().map_err(io("find", path)));
+        let (folder, run) = (folder?, run?);
+        // A run beside its name keeps it when both are moved together.
+        let path = run.strip_prefix(&folder).unwrap_or(&run);
+        let pointer = pointer(self.output, self.name);
+        std::fs::write(&pointer, format!("{}\n", path.display())).map_err(io("write", &pointer))
+    }
 }
 
 fn pointer(output: &Path, name: &str) -> PathBuf {
