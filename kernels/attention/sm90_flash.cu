@@ -137,7 +137,9 @@ struct Consumer {
         if (!by_old) release_scores();
         hide(s);
         if (by_old) {
-            bool done = exponentiate_by_old(s, rows, shape.scale, most_sum(ELEMENT{}));
+            float sum[2][2] = {};
+            exponentiate_by_old(s, rows, shape.scale, sum);
+            bool done = add_sums(rows, sum, most_sum(ELEMENT{}));
             if (!done) multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
             release_scores();
             if (done) return false;

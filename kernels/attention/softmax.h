@@ -72,20 +72,22 @@ template <int N> DEVICE void exponentiate(float (&s)[N], Rows& rows, float scale
 }
 
 // The same by the maxima as they are, with no search for larger ones first: a larger score only makes weights above 1, which are as good in
-// types of this range. False if some sum of the warp is beyond `most`; then the scores are lost, and nothing was added.
-template <int N> DEVICE bool exponentiate_by_old(float (&s)[N], Rows& rows, float scale, float most) {
-    float sum[2][2] = {};
+// types of this range. Sums are by row and by parity of the column, and not yet the rows'.
+template <int N> DEVICE void exponentiate_by_old(float (&s)[N], const Rows& rows, float scale, float (&sum)[2][2]) {
 #pragma unroll
     for (int i = 0; i < N; i++) {
         int h = i / 2 % 2;
         s[i] = ex2_approx(fmaf(s[i], scale, -(rows.max[h] * scale)));
         sum[h][i % 2] += s[i];
     }
+}
+
+// Adds such sums to the rows'. False if some sum of the warp is beyond `most`; then nothing was added.
+DEVICE bool add_sums(Rows& rows, const float (&sum)[2][2], float most) {
+    float of[2] = {sum[0][0] + sum[0][1], sum[1][0] + sum[1][1]};
+    if (__any_sync(~0u, !(fmaxf(of[0], of[1]) <= most))) return false;
 #pragma unroll
-    for (int h = 0; h < 2; h++) sum[h][0] += sum[h][1];
-    if (__any_sync(~0u, !(fmaxf(sum[0][0], sum[1][0]) <= most))) return false;
-#pragma unroll
-    for (int h = 0; h < 2; h++) rows.sum[h] += sum[h][0];
+    for (int h = 0; h < 2; h++) rows.sum[h] += of[h];
     return true;
 }
 

@@ -72,12 +72,15 @@ struct BlockList {
         return seen;
     }
 
-    // Masks where some row of the warp does not see the whole stage; `column` is the thread's first.
+    DEVICE bool hides(const Seen& seen, Place, int stage) const {
+        int first = stage * TILE_N, end = first + TILE_N;
+        bool whole = first >= seen.first(0) & first >= seen.first(1) & end <= seen.end(0) & end <= seen.end(1);
+        return __any_sync(~0u, !whole);
+    }
+
+    // `column` is the thread's first.
     DEVICE void hide(float (&s)[TILE_N / 2], const Seen& seen, Place, int stage, int column) const {
-        int first = stage * TILE_N;
-        bool whole = first >= seen.first(0) && first >= seen.first(1) && first + TILE_N <= seen.end(0) && first + TILE_N <= seen.end(1);
-        if (!__any_sync(~0u, !whole)) return;
-        first += column;
+        int first = stage * TILE_N + column;
         mask_outside(s, {seen.first(0) - first, seen.first(1) - first}, {seen.end(0) - first, seen.end(1) - first});
     }
 };

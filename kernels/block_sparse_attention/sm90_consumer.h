@@ -2,7 +2,8 @@
 // attention/sm90_flash.cu. A warpgroup without queries, at the end of what a tile is for, only hands its stages back.
 // Knows no tensor: where queries come from is the feeder's, which keys a row sees the list's, which has, beside what the feeder asks,
 //   end(place): the row behind the last that is worked on; Seen seen(place, row): what a thread keeps of a tile, for its rows `row` and
-//   row + 8; hide(scores, seen, place, stage, column): masks a stage of which they do not see all.
+//   row + 8; hides(seen, place, stage): whether some row of the warp does not see all of a stage; hide(scores, seen, place, stage, column):
+//   masks it then.
 // Where rows go is an Output's: leave(consumer, o, rows, place, end), for rows of `place` before `end`; store_rows is one way to.
 // An Aside is what else a block does, if IS_PRESENT: run(shared) by a warpgroup after the consumers, feed(shared) by one thread beside the
 // feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
@@ -39,9 +40,6 @@ template <class Work, class Output> struct Consumer {
     int stage;                                           // of the tile: the latest whose scores were begun
     typename Work::Seen seen;
 
-    DEVICE void release(u32 barrier) const {
-        if (thread == 0) mbarrier_arrive(barrier);
-    }
     DEVICE u32 queries_place() const { return queries.stage * CONSUMERS + index; }
     // The place of the tile and its queries, by each thread for itself: all read the place, which no product waits for.
     DEVICE void release_tile() {
@@ -53,6 +51,10 @@ template <class Work, class Output> struct Consumer {
         __syncwarp();
         if (thread % 32 == 0) mbarrier_arrive(shared.k_empty(keys.stage));
         keys.advance();
+    }
+    DEVICE void release_values() {
+        if (thread % 32 == 0) mbarrier_arrive(shared.v_empty(values.stage));
+        values.advance();
     }
     DEVICE void await_keys() const { mbarrier_try_wait_parity(shared.k_full(keys.stage), keys.phase); }
     DEVICE void await_values(Ring<STAGES> at) const { mbarrier_try_wait_parity(shared.v_full(at.stage), at.phase); }
@@ -73,9 +75,10 @@ template <class Work, class Output> struct Consumer {
         end = work.end(place);
         place.row += index * 64;
         stage = place.stages - 1;
-        seen = work.seen(place, place.row + thread_row());
         return true;
     }
+    // What is seen of it: asked once its first products run, which need not know.
+    DEVICE void look() { seen = work.seen(place, place.row + thread_row()); }
 
     // Whether the segment ends before this warpgroup's first row.
     DEVICE bool is_idle() const { return __any_sync(~0u, place.row >= end); }
@@ -86,8 +89,7 @@ template <class Work, class Output> struct Consumer {
             await_keys();
             release_keys();
             await_values(values);
-            release(shared.v_empty(values.stage));
-            values.advance();
+            release_values();
         }
         release_tile();
     }
@@ -116,27 +118,44 @@ template <class Work, class Output> struct Consumer {
         if (stage == 0) release_tile();
     }
 
-    // The first part of a softmax: masks scores where some row of the warp does not see the whole stage, and sums exponentials: where rows
-    // have maxima, by these as they are, so that none has to be found before the first exponential. FIRST: of a tile. Whether O must shrink.
-    template <bool FIRST> DEVICE bool weigh(float (&s)[SCORES], Rows& rows, float (&shrink)[2]) {
-        bool by_old = !FIRST && has_maxima(rows);
-        if (FIRST) rows = NO_ROWS;
-        if (!by_old) release_scores();
-        work.hide(s, seen, place, stage, 2 * (thread % 4));
-        if (by_old) {
-            bool done = exponentiate_by_old(s, rows, scale, most_sum(ELEMENT{}));
-            if (!done) multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
-            release_scores();
-            if (done) return false;
-            work.hide(s, seen, place, stage, 2 * (thread % 4));
-        }
-        bool grew = raise_max(s, rows, shrink, scale);
-        exponentiate(s, rows, scale);
-        return grew;
+    // Starts the scores of the next stage, and behind them the product of this one's weights and values.
+    DEVICE void start_products(Sums& sums, u32 accumulate) const {
+        await_keys();
+        wgmma_pin(sums.o);
+        wgmma_pin(sums.s);
+        wgmma_fence();
+        multiply_keys(sums.s);
+        multiply_values(sums.o, sums.p, accumulate);
+    }
+
+    // Waits for the next values, and for the product with these, which it hands back. The former is a wait of its own kind, which the compiler
+    // lifts no later wait above: exponentials before it stay under the product.
+    DEVICE void finish_product(float (&o)[OUTPUTS]) {
+        Ring<STAGES> ahead = values;
+        ahead.advance();
+        await_values(ahead);
+        wgmma_wait_group<0>();
+        wgmma_pin(o);
+        release_values();
+    }
+
+    DEVICE void hide(float (&s)[SCORES], bool hides) const {
+        if (hides) work.hide(s, seen, place, stage, 2 * (thread % 4));
+    }
+
+    // Weights by the rows' maxima as they are, so that none has to be found before the first exponential; the product ends meanwhile. False
+    // if weights left their range; then the scores are lost.
+    DEVICE bool weigh_by_old(Sums& sums, bool hides) {
+        float sum[2][2] = {};
+        hide(sums.s, hides);
+        exponentiate_by_old(sums.s, sums.rows, scale, sum);
+        finish_product(sums.o);
+        return add_sums(sums.rows, sum, most_sum(ELEMENT{}));
     }
 
     DEVICE void first_step(Sums& sums);
-    template <bool NEW_TILE> DEVICE void step(Sums& sums, u32 accumulate, Place done, int done_end);
+    DEVICE void step(Sums& sums, u32 accumulate);
+    DEVICE void step_across(Sums& sums, u32 accumulate, Place done, int done_end);
     DEVICE void last_step(Sums& sums, u32 accumulate, Place done, int done_end);
     DEVICE void run();
 };
@@ -149,9 +168,15 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::first_st
     wgmma_pin(s);
     wgmma_fence();
     multiply_keys(s);
+    look();
+    bool hides = work.hides(seen, place, stage);
     wgmma_wait_group<0>();
     wgmma_pin(s);
-    weigh<true>(s, rows, shrink);
+    release_scores();
+    rows = NO_ROWS;
+    hide(s, hides);
+    raise_max(s, rows, shrink, scale);
+    exponentiate(s, rows, scale);
     round_weights<ELEMENT>(s, p);
     await_values(values);
 }
@@ -164,39 +189,57 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::last_ste
     multiply_values(o, p, accumulate);
     wgmma_wait_group<0>();
     wgmma_pin(o);
-    release(shared.v_empty(values.stage));
-    values.advance();
+    release_values();
     output.leave(*this, o, rows, done, done_end);
 }
 
-// From a stage's weights P to the next one's, with the product P V under way meanwhile. With NEW_TILE the next stage is the first of
-// another tile, so that O is that of `done`, complete, and leaves.
-template <class Work, class Output> template <bool NEW_TILE>
-DEVICE void Consumer<Work, Output>::step(Sums& sums, u32 accumulate, Place done, int done_end) {
+// From a stage's weights P to the next one's, with the product P V under way meanwhile. Keys are held until no score can be asked for
+// again, and values awaited before: the feeder has sent these behind the keys of one stage more, for which there is room.
+template <class Work, class Output> DEVICE void Consumer<Work, Output>::step(Sums& sums, u32 accumulate) {
+    static_assert(STAGES > 1, "keys of one stage more than are held");
     auto& [s, o, p, rows] = sums;
-    float shrink[2];
-    await_keys();
-    wgmma_pin(o);
-    wgmma_pin(s);
-    wgmma_fence();
-    multiply_keys(s);
-    multiply_values(o, p, accumulate);
+    start_products(sums, accumulate);
+    bool hides = work.hides(seen, place, stage), has_old = has_maxima(rows);
     wgmma_wait_group<1>();
     wgmma_pin(s);
-    Rows finished = rows;
-    bool grew = weigh<NEW_TILE>(s, rows, shrink);
-    wgmma_pin(s);
-    // A wait of its own kind, which the compiler lifts no later wait above: the exponentials stay under the product.
-    Ring<STAGES> ahead = values;
-    ahead.advance();
-    await_values(ahead);
-    wgmma_wait_group<0>();
-    wgmma_pin(o);
-    release(shared.v_empty(values.stage));
-    values = ahead;
-    if (NEW_TILE) output.leave(*this, o, finished, done, done_end);
-    else if (grew) scale_rows(o, shrink);
+    if (has_old) {
+        if (weigh_by_old(sums, hides)) {
+            round_weights<ELEMENT>(s, p);
+            release_scores();
+            return;
+        }
+        multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
+    } else {
+        finish_product(o);
+    }
+    release_scores();
+    float shrink[2];
+    hide(s, hides);
+    if (raise_max(s, rows, shrink, scale)) scale_rows(o, shrink);
+    exponentiate(s, rows, scale);
     round_weights<ELEMENT>(s, p);
+}
+
+// The same where the next stage is the first of another tile, so that O is that of `done`, complete, and leaves.
+template <class Work, class Output>
+DEVICE void Consumer<Work, Output>::step_across(Sums& sums, u32 accumulate, Place done, int done_end) {
+    auto& [s, o, p, rows] = sums;
+    float shrink[2];
+    start_products(sums, accumulate);
+    look();
+    bool hides = work.hides(seen, place, stage);
+    wgmma_wait_group<1>();
+    wgmma_pin(s);
+    release_scores();
+    Rows finished = rows;
+    rows = NO_ROWS;
+    hide(s, hides);
+    raise_max(s, rows, shrink, scale);
+    finish_product(o);                                   // has gone on under the search; exponentials and what leaves are issued in turns
+    exponentiate(s, rows, scale);
+    round_weights<ELEMENT>(s, p);
+    output.leave(*this, o, finished, done, done_end);
+    __syncwarp();                                        // for the compiler, which copies the loop's test into the ways of lanes otherwise
 }
 
 // All of this warpgroup's tiles: streams of those that it has rows of, each as long as no other comes between.
@@ -215,7 +258,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::run() {
 #pragma unroll 1
             for (; stage > 0; accumulate = 1) {
                 stage--;
-                step<false>(sums, accumulate, place, end);
+                step(sums, accumulate);
             }
             Place done = place;
             int done_end = end;
@@ -224,7 +267,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::run() {
                 last_step(sums, accumulate, done, done_end);
                 break;
             }
-            step<true>(sums, accumulate, done, done_end);
+            step_across(sums, accumulate, done, done_end);
         }
     }
 }
@@ -239,8 +282,7 @@ struct Nothing {
 // `output` has ELEMENT* o, float* lse, int width: rows of O and of LSE, and elements of a row; row(place): the first row of a place.
 template <class Consumer, class Output>
 DEVICE void store_rows(const Consumer& consumer, const Output& output, float (&o)[OUTPUTS], const Rows& rows, Place done, int done_end) {
-    Shared shared = consumer.shared;
-    u32 thread = consumer.thread, lane = thread % 32, to = shared.o(consumer.index);
+    u32 lane = consumer.thread % 32, first = consumer.thread / 32 * 16, to = consumer.shared.o(consumer.index) + first * 128;
     long long first_row = output.row(done);
     float factor[2];
 #pragma unroll
@@ -252,8 +294,8 @@ DEVICE void store_rows(const Consumer& consumer, const Output& output, float (&o
         int row = consumer.thread_row() + 8 * h;
         if (lane % 4 == 0 && done.row + row < done_end) output.lse[first_row + row] = exponent * 0.693147181f;
     }
+    u32 row_byte = lane % 16 * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
     scale_rows(o, factor);
-    u32 first = thread / 32 * 16, row_byte = (first + lane % 16) * 128, column_byte = lane / 16 * 16, swizzle = (lane & 7) << 4;
     __syncwarp();
 #pragma unroll
     for (int i = 0; i < D / 16; i++) {
@@ -262,12 +304,19 @@ DEVICE void store_rows(const Consumer& consumer, const Output& output, float (&o
                     cvt_rn_x2<ELEMENT>(d[2], d[3]), cvt_rn_x2<ELEMENT>(d[4], d[5]), cvt_rn_x2<ELEMENT>(d[6], d[7]));
     }
     __syncwarp();
+    // Eight lanes a row, four rows at a time; from one four to the next a vector's place in its row changes by one bit.
+    int row = first + lane / 8, column = lane % 8 * 8, left = done_end - done.row - row;
+    const unsigned char* from = consumer.memory + (to - consumer.shared.base) + lane / 8 * 128;
+    u32 place = (lane % 8 ^ lane / 8) * 16;
+    Vector16 vectors[PANELS * 4];
+#pragma unroll
+    for (int i = 0; i < PANELS * 4; i++)
+        vectors[i] = *reinterpret_cast<const Vector16*>(from + i / 4 * Q_PANEL + i % 4 * 512 + (place ^ i % 2 * 64));
+    ELEMENT* at = output.o + (first_row + row) * output.width + column;
 #pragma unroll
     for (int i = 0; i < PANELS * 4; i++) {
-        int row = first + i % 4 * 4 + lane / 8, column = i / 4 * 64 + lane % 8 * 8;
-        u32 from = to - shared.base + i / 4 * Q_PANEL + row * 128 + ((lane % 8 * 16) ^ ((row & 7) << 4));
-        if (done.row + row < done_end && column < output.width)
-            st_global_cs(output.o + (first_row + row) * output.width + column, *reinterpret_cast<const Vector16*>(consumer.memory + from));
+        int down = i % 4 * 4, panel = i / 4;
+        if (down < left && column + panel * 64 < output.width) st_global_cs(at + down * output.width + panel * 64, vectors[i]);
     }
 }
 

@@ -23,7 +23,7 @@ DEVICE void make_barriers(Shared shared) {
         mbarrier_init(shared.k_full(i), 1);
         mbarrier_init(shared.k_empty(i), KEY_READERS);
         mbarrier_init(shared.v_full(i), 1);
-        mbarrier_init(shared.v_empty(i), CONSUMERS);
+        mbarrier_init(shared.v_empty(i), KEY_READERS);
     }
     fence_mbarrier_init();
 }

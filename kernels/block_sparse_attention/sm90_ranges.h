@@ -72,10 +72,17 @@ struct RangeList {
 
     DEVICE Seen seen(Place, int) const { return {}; }
 
+    // Keys of a stage's range from its first on.
+    DEVICE int left(Place place, int stage) const {
+        Span span = span_at(place.segment, stage);
+        return span.keys - (stage - span.stage) * TILE_N;
+    }
+
+    DEVICE bool hides(Seen, Place place, int stage) const { return __any_sync(~0u, left(place, stage) < TILE_N); }
+
     // Masks what lies beyond the last key of a range.
     DEVICE void hide(float (&s)[TILE_N / 2], Seen, Place place, int stage, int column) const {
-        Span span = span_at(place.segment, stage);
-        int left = span.keys - (stage - span.stage) * TILE_N;
-        if (__any_sync(~0u, left < TILE_N)) mask(s, {left - column, left - column});
+        int end = left(place, stage) - column;
+        mask(s, {end, end});
     }
 };

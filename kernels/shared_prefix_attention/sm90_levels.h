@@ -46,9 +46,14 @@ struct Levels {
         return {prefix - first * TILE_N, level + change * TILE_N, change};
     }
 
+    // Keys of a stage's level from its first on.
+    DEVICE int left(Seen seen, int stage) const { return (stage < seen.change ? seen.prefix : seen.level) - stage * TILE_N; }
+
+    DEVICE bool hides(Seen seen, Place, int stage) const { return __any_sync(~0u, left(seen, stage) < TILE_N); }
+
     // Masks what lies beyond the last key of a level.
     DEVICE void hide(float (&s)[TILE_N / 2], Seen seen, Place, int stage, int column) const {
-        int left = (stage < seen.change ? seen.prefix : seen.level) - stage * TILE_N;
-        if (__any_sync(~0u, left < TILE_N)) mask(s, {left - column, left - column});
+        int end = left(seen, stage) - column;
+        mask(s, {end, end});
     }
 };
