@@ -40,9 +40,6 @@ const SHORTEST: u64 = 4096;
 /// Threads of a block of the outer stage; each has two columns.
 const THREADS: u64 = 64;
 
-/// Threads of a block that arranges spectra.
-const SPECTRUM_THREADS: u64 = 256;
-
 /// How a transform is cut up into an outer stage and parts.
 #[derive(Clone, Copy)]
 pub struct Outer {
@@ -85,14 +82,18 @@ impl Outer {
         16 * self.cut.residues()
     }
 
+    /// Of these, what a block arranges at once: of neighbouring parts.
+    fn group(self) -> u64 {
+        if self.points == 16 || self.cut.radix() == 4 { 8 } else { 16 }
+    }
+
     /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
     pub fn grids(self, batch: u64, heads: u64) -> [u64; 3] {
-        let groups = self.parts().div_ceil(8);
         let sequences = batch * heads;
         [
             sequences * self.inner() / (2 * THREADS),
             sequences * self.parts(),
-            heads * groups * self.rows(),
+            heads * self.parts() * self.rows() / self.group(),
         ]
     }
 }
@@ -154,7 +155,7 @@ impl Prepared {
             entry,
             constants: constants(outer, problem.dtype),
             grid: [grid as u32, 1, 1],
-            block: [SPECTRUM_THREADS as u32, 1, 1],
+            block: [32 * outer.group() as u32, 1, 1],
             cluster: [1, 1, 1],
             dynamic_shared_bytes: 0,
             arguments: arguments.iter().map(|number| tensor(*number)).collect(),

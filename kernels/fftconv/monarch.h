@@ -102,7 +102,7 @@ constexpr int MATRIX = TILES * TILES * 32;               // vectors of its matri
 // Four consecutive slots of a plane.
 struct alignas(8) Unit { u32 word[2]; };
 
-struct Complex { float re, im; };
+struct alignas(8) Complex { float re, im; };
 
 DEVICE Complex times(Complex a, Complex b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
 DEVICE Complex conj(Complex a) { return {a.re, -a.im}; }

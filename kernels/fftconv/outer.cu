@@ -4,9 +4,10 @@
 // Mapping: a stage is a real OUTER x OUTER matrix times OUTER rows of N numbers. Forward, its rows are the real and imaginary parts of
 // k0 < OUTER / 2 in turns of eight; those of 0 and OUTER / 2 are real, and the latter stands for the former's imaginary part. A warp has
 // 64 columns r and keeps all rows of them as operands: lane / 4 is a vector of eight neighbours, of which product j takes number j, so
-// that its results are vectors again, and a factor's real and imaginary parts are the same thread's.
+// that its results are vectors again, and a factor's real and imaginary parts are the same thread's. All that a warp reads is asked for
+// at once and goes through shared memory, and a tile of the matrix comes while the results of the one before go out.
 // Work: 2 OUTER flops an element over 4 bytes: bound by memory.
-// Spills: at most 56 bytes a thread, at 128 rows on the way back, wherever barriers or the part of OUTER / 2 stand: a warp keeps all rows.
+// Spills: at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows and back at 16.
 //
 // Launch, of both. block (THREADS), grid (batch * heads * N / (2 THREADS)). Arguments: u, pre (parts, post) (batch, heads, length) and
 // pre (post) NULL without gates; parts (batch, 2, heads, PARTS, N) in 16 bits, real and imaginary planes; matrices (2 MATRIX vectors).
@@ -25,26 +26,26 @@ constexpr int THREADS = 64, CHUNKS = N / (2 * THREADS);  // of a sequence
 // The low or the high halves of two words.
 DEVICE u32 join(u32 a, u32 b, int high) { return __byte_perm(a, b, high ? 0x7632 : 0x5410); }
 
-// Eight elements; beyond the end they are 0.
-DEVICE Vector16 load_eight(const ELEMENT* from, int at, int length) {
+// Eight elements, of so many that are left; beyond the end they are 0.
+DEVICE Vector16 load_eight(const ELEMENT* from, int left) {
     Vector16 v = {};
     if constexpr (ALIGNED) {
-        if (at < length) v = ld_global_nc(from + at);
+        if (left > 0) v = ld_global_nc_sector(from);
     } else {
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            if (at + i < length) v.word[i / 2] |= u32(from[at + i].bits) << (i % 2 * 16);
+            if (i < left) v.word[i / 2] |= u32(from[i].bits) << (i % 2 * 16);
     }
     return v;
 }
 
-DEVICE void store_eight(ELEMENT* to, int at, int length, Vector16 v) {
+DEVICE void store_eight(ELEMENT* to, int left, Vector16 v) {
     if constexpr (ALIGNED) {
-        if (at < length) st_global_cs(to + at, v);
+        if (left > 0) st_global_cs(to, v);
     } else {
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            if (at + i < length) to[at + i].bits = u16(v.word[i / 2] >> (i % 2 * 16));
+            if (i < left) to[i].bits = u16(v.word[i / 2] >> (i % 2 * 16));
     }
 }
 
@@ -53,12 +54,25 @@ struct Place {
     int r;
     long long sequence, parts, plane;
 
-    DEVICE explicit Place(int heads) {
+    DEVICE explicit Place(u32 heads) {
+        u32 number = blockIdx.x / CHUNKS, before = number / heads * heads;   // sequences of the items before
         r = (blockIdx.x % CHUNKS * (THREADS / 32) + threadIdx.x / 32) * 64;
-        sequence = blockIdx.x / CHUNKS;
-        plane = (long long)heads * PARTS * N;
-        parts = sequence / heads * 2 * plane + sequence % heads * PARTS * N;
+        sequence = number;
+        plane = (long long)heads * (PARTS * N);
+        parts = (long long)(before + number) * (PARTS * N);
     }
+};
+
+// The first element of the vector that is column n of a product. Those of lanes that follow each other in a row of results, n and n + 2,
+// are neighbours: so a warp stores whole sectors of memory.
+DEVICE int vector_of(int n) { return (n / 2 + n % 2 * 4) * 8; }
+
+// All that a warp reads: rows of 64 columns in order, each of which a quarter of a warp copies, whole sectors on this way too. A quarter reads
+// two vectors of each of four pairs of rows, and finds them in different banks.
+struct Staged {
+    Vector16 rows[2 * PARTS][8];
+
+    DEVICE Vector16& at(int row, int column) { return rows[row][column / 8 ^ row / 2 % 4]; }
 };
 
 // w_WHOLE^n. The hardware's own sine is good to 2^-21, far below what 16 bits hold.
@@ -80,104 +94,160 @@ template <bool INVERSE> DEVICE void multiply_by_factors(int k0, int r, float (&r
     }
 }
 
-// Rows of a product for all columns: sums[j] are the rows lane / 4 and + 8 of vectors lane % 4 * 2 and + 1, in each number j.
-DEVICE void multiply_rows(float (&sums)[8][4], const Vector16* matrix, const u32 (&b)[TILES][8][2]) {
+// A tile of rows of a matrix; after the last one the first again.
+DEVICE void load_rows(Vector16 (&rows)[TILES], const Vector16* matrix, int tile) {
+#pragma unroll
+    for (int i = 0; i < TILES; i++) rows[i] = matrix[(tile % TILES * TILES + i) * 32];
+}
+
+// Their product for all columns: sums[j] are the rows lane / 4 and + 8 of columns lane % 4 * 2 and + 1, in each number j.
+DEVICE void multiply_rows(float (&sums)[8][4], const Vector16 (&rows)[TILES], const u32 (&b)[TILES][8][2]) {
 #pragma unroll
     for (int i = 0; i < TILES; i++) {
-        Vector16 v = matrix[i * 32];
-        u32 a[4] = {v.word[0], v.word[1], v.word[2], v.word[3]};
+        u32 a[4] = {rows[i].word[0], rows[i].word[1], rows[i].word[2], rows[i].word[3]};
 #pragma unroll
         for (int j = 0; j < 8; j++) mma_m16n8k16(ELEMENT{}, sums[j], a, b[i][j][0], b[i][j][1]);
     }
 }
 
-DEVICE void store_part(ELEMENT* parts, const Place& place, int k0, int r, float (&re)[8], float (&im)[8]) {
-    multiply_by_factors<false>(k0, r, re, im);
-    ELEMENT* to = parts + place.parts + k0 * N + r;
+DEVICE void store_part(ELEMENT* to, const Place& place, const float (&re)[8], const float (&im)[8]) {
     st_global_cs(to, pack<ELEMENT>(re));
     st_global_cs(to + place.plane, pack<ELEMENT>(im));
 }
 
+// Rows n0, times their gates.
+DEVICE void load_sequence(Staged& staged, const ELEMENT* u, const ELEMENT* pre, const Place& place, int length, u32 lane) {
+    int first = lane / 8, column = lane % 8 * 8, t = first * N + place.r + column;
+    u += place.sequence * length + t, pre += place.sequence * length + t;
+    Vector16 in[TILES * 4];
+#pragma unroll
+    for (int i = 0; i < TILES * 4; i++) in[i] = load_eight(u + i * 4 * N, length - t - i * 4 * N);
+#pragma unroll
+    for (int i = 0; i < TILES * 4; i++) {
+        if (GATED) in[i] = gated(in[i], load_eight(pre + i * 4 * N, length - t - i * 4 * N));
+        staged.at(i * 4 + first, column) = in[i];
+    }
+    __syncwarp();
+}
+
 extern "C" __global__ __launch_bounds__(THREADS)
 void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts, const Vector16* matrices, int heads, int length) {
+    __shared__ Staged staged_by_warp[THREADS / 32];
+    Staged& staged = staged_by_warp[threadIdx.x / 32];
     Place place(heads);
     u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
+    Vector16 rows[TILES];
+    load_rows(rows, matrices + lane, 0);
+    load_sequence(staged, u, pre, place, length, lane);
     u32 b[TILES][8][2];
-    u += place.sequence * length, pre += place.sequence * length;
 #pragma unroll
     for (int i = 0; i < TILES * 2; i++) {
-        Vector16 rows[2];
+        Vector16 even = staged.at(i * 8 + 2 * q, vector_of(g)), odd = staged.at(i * 8 + 2 * q + 1, vector_of(g));
 #pragma unroll
-        for (int row = 0; row < 2; row++) {
-            int t = (i * 8 + 2 * q + row) * N + place.r + 8 * g;
-            rows[row] = load_eight(u, t, length);
-            if (GATED) rows[row] = gated(rows[row], load_eight(pre, t, length));
-        }
-#pragma unroll
-        for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = join(rows[0].word[j / 2], rows[1].word[j / 2], j % 2);
+        for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = join(even.word[j / 2], odd.word[j / 2], j % 2);
     }
+    parts += place.parts;
 #pragma unroll 1
     for (int tile = 0; tile < TILES; tile++) {
         float sums[8][4] = {};
-        multiply_rows(sums, matrices + tile * TILES * 32 + lane, b);
+        multiply_rows(sums, rows, b);
+        if (TILES > 1) load_rows(rows, matrices + lane, tile + 1);
         int k0 = tile * 8 + g;
 #pragma unroll
         for (int e = 0; e < 2; e++) {
-            int r = place.r + 8 * (2 * q + e);
-            float re[8], im[8], none[8] = {};
+            int r = place.r + vector_of(2 * q + e);
+            float re[8], im[8];
 #pragma unroll
             for (int j = 0; j < 8; j++) re[j] = sums[j][e], im[j] = sums[j][2 + e];
+            // Part 0 is real and has no factors; what stands in its imaginary part's place is multiplied in its stead.
             if (k0 == 0) {
-                store_part(parts, place, OUTER / 2, r, im, none);
+                const float none[8] = {};
+                store_part(parts + r, place, re, none);
 #pragma unroll
-                for (int j = 0; j < 8; j++) im[j] = 0;
+                for (int j = 0; j < 8; j++) re[j] = im[j], im[j] = 0;
             }
-            store_part(parts, place, k0, r, re, im);
+            int own = k0 == 0 ? OUTER / 2 : k0;
+            multiply_by_factors<false>(own, r, re, im);
+            store_part(parts + own * N + r, place, re, im);
         }
     }
 }
 
-// What column r and seven more contribute by part k0, as the operand's rows of it.
-DEVICE void load_part(const ELEMENT* parts, const Place& place, int k0, int r, float (&re)[8], float (&im)[8]) {
-    const ELEMENT* from = parts + place.parts + k0 * N + r;
-    unpack<ELEMENT>(ld_global_nc(from), re);
-    unpack<ELEMENT>(ld_global_nc(from + place.plane), im);
-    multiply_by_factors<true>(k0, r, re, im);
+// Both planes of each part in turn; part 0 is real. All are asked for at once: registers would do, but the compiler waits for some before
+// it asks for others.
+DEVICE void load_parts(Staged& staged, const ELEMENT* parts, const Place& place, u32 lane) {
+    int first = lane / 16, plane = lane / 8 % 2, column = lane % 8 * 8;
+    parts += place.parts + plane * place.plane + first * N + place.r + column;
+#pragma unroll
+    for (int i = 0; i < PARTS; i += 2)
+        if ((i > 0 || lane / 8 != 1) && i + first < PARTS) cp_async_cg(cvta_shared(&staged.at(2 * (i + first) + plane, column)), parts + i * N);
+    cp_async_wait_all();
+    __syncwarp();
+}
+
+// What a thread's vectors of a part contribute, as the operand's words: two rows, real and imaginary parts, in each number.
+DEVICE void load_words(u32 (&words)[8], Staged& staged, int part, int r, int column) {
+    // As on the way there, OUTER / 2 has factors in part 0's stead.
+    int own = part == 0 ? OUTER / 2 : part;
+    float re[8], im[8];
+    unpack<ELEMENT>(staged.at(2 * own, column), re), unpack<ELEMENT>(staged.at(2 * own + 1, column), im);
+    multiply_by_factors<true>(own, r + column, re, im);
+    if (part == 0) {
+#pragma unroll
+        for (int j = 0; j < 8; j++) im[j] = re[j];
+        unpack<ELEMENT>(staged.at(0, column), re);
+    }
+#pragma unroll
+    for (int j = 0; j < 8; j++) words[j] = cvt_rn_x2<ELEMENT>(re[j], im[j]);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS)
 void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts, const Vector16* matrices, int heads, int length) {
+    __shared__ Staged staged_by_warp[THREADS / 32];
+    Staged& staged = staged_by_warp[threadIdx.x / 32];
     Place place(heads);
     u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
+    int column = vector_of(g);
+    Vector16 rows[TILES];
+    load_rows(rows, matrices + MATRIX + lane, 0);
+    load_parts(staged, parts, place, lane);
+    // In place first, lest factors of all parts are in registers at a time.
+#pragma unroll 1
+    for (int i = 0; i < TILES; i++) {
+        u32 words[2][8];
+#pragma unroll
+        for (int row = 0; row < 2; row++) load_words(words[row], staged, i * 8 + row * 4 + q, place.r, column);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            staged.at(i * 16 + j / 2 * 8 + 2 * q + j % 2, column) = {words[0][2 * j], words[1][2 * j], words[0][2 * j + 1], words[1][2 * j + 1]};
+    }
     u32 b[TILES][8][2];
 #pragma unroll
-    for (int i = 0; i < TILES * 2; i++) {
-        float re[8], im[8];
-        load_part(parts, place, i * 4 + q, place.r + 8 * g, re, im);
-        if (i == 0 && q == 0) {
-            float none[8];
-            load_part(parts, place, OUTER / 2, place.r + 8 * g, im, none);
-        }
+    for (int i = 0; i < TILES * 4; i++) {
+        Vector16 v = staged.at(i / 2 * 8 + 2 * q + i % 2, column);
 #pragma unroll
-        for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = cvt_rn_x2<ELEMENT>(re[j], im[j]);
+        for (int word = 0; word < 4; word++) b[i / 4][i % 4 * 2 + word / 2][word % 2] = v.word[word];
     }
-    y += place.sequence * length, post += place.sequence * length;
+    int t = g * N + place.r + vector_of(2 * q);
+    y += place.sequence * length + t, post += place.sequence * length + t;
 #pragma unroll 1
     for (int tile = 0; tile * 16 * N < length; tile++) {
+        // Rows g and g + 8 of the two columns of a lane.
+        auto later = [&](int i) { return (tile * 16 + i / 2 * 8) * N + vector_of(i % 2); };
         Vector16 gates[4];
-        int t = (tile * 16 + g) * N + place.r + 16 * q;
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            if (GATED) gates[i] = load_eight(post, t + i / 2 * 8 * N + i % 2 * 8, length);
+            if (GATED) gates[i] = load_eight(post + later(i), length - t - later(i));
         float sums[8][4] = {};
-        multiply_rows(sums, matrices + MATRIX + tile * TILES * 32 + lane, b);
+        multiply_rows(sums, rows, b);
+        if (TILES > 1) load_rows(rows, matrices + MATRIX + lane, tile + 1);
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             float row[8];
 #pragma unroll
             for (int j = 0; j < 8; j++) row[j] = sums[j][i];
             Vector16 v = pack<ELEMENT>(row);
-            store_eight(y, t + i / 2 * 8 * N + i % 2 * 8, length, GATED ? gated(v, gates[i]) : v);
+            store_eight(y + later(i), length - t - later(i), GATED ? gated(v, gates[i]) : v);
         }
     }
 }

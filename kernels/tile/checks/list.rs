@@ -97,6 +97,7 @@ pub static VERBS: &[Verb] = &[
     hopper(named!("shared_pairs"), BITS32, 8, moved(ROWS, ROWS, |i| Some(i ^ 126))),
     hopper(named!("shared_u64"), BITS32, 8, moved(ROWS, ROWS, |i| Some(i ^ 126))),
     hopper(named!("named_barriers"), BITS32, 32, moved(ROWS, ROWS, same)),
+    hopper(named!("cp_async"), BITS32, 4, moved(ROWS, ROWS, |i| Some(i ^ 252))),
     hopper(
         named!("red_global_add"),
         BITS32,

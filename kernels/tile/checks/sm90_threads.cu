@@ -60,6 +60,16 @@ void check_shared_u64(const float* x, float* y) {
     reinterpret_cast<u64*>(y)[thread_index()] = ld_shared_u64(base + 8 * (THREADS - 1 - threadIdx.x));
 }
 
+// The same in vectors, which another thread's copy has brought.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_cp_async(const float* x, float* y) {
+    __shared__ Vector16 memory[THREADS];
+    cp_async_cg(cvta_shared(memory + threadIdx.x), reinterpret_cast<const Vector16*>(x) + thread_index());
+    cp_async_wait_all();
+    __syncthreads();
+    reinterpret_cast<Vector16*>(y)[thread_index()] = memory[THREADS - 1 - threadIdx.x];
+}
+
 // The second warp hands the first what it has loaded, and does not wait.
 extern "C" __global__ __launch_bounds__(THREADS)
 void check_named_barriers(const float* x, float* y) {

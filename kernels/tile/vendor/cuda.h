@@ -162,6 +162,12 @@ DEVICE void st_global_cs(void* address, Vector16 v) {
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");
 }
 
+// 16 bytes from global to shared memory, past L1 and past registers.
+DEVICE void cp_async_cg(u32 to, const void* from) { asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory"); }
+
+// Until what this thread has copied so has come.
+DEVICE void cp_async_wait_all() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
 // Adds four floats to 16 aligned bytes, in L2.
 DEVICE void red_global_add(float* address, float a, float b, float c, float d) {
     asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(address), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
