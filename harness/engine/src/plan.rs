@@ -145,9 +145,11 @@ impl Plan {
         let mut unfiltered = 0;
         let mut globs = selection.globs();
         for device in devices {
-            for problem in &problems {
+            for (problem, entry) in &problems {
                 let family = catalog.family(&problem.family)?;
                 let mut group = group(catalog, family, problem, device);
+                let sits_out = |p: &Planned| entry.skip.iter().any(|glob| matches(glob, &p.case));
+                group.cases.retain(|planned| !sits_out(planned));
                 unfiltered += group.cases.len();
                 globs.retain(|(_, glob)| {
                     let mut anyone = catalog.implementations(family);
@@ -242,11 +244,12 @@ impl FromStr for Shard {
     }
 }
 
-fn problems(
-    suite: &Suite,
+/// Every problem once, with the first entry that has it.
+fn problems<'s>(
+    suite: &'s Suite,
     catalog: &Catalog,
     selection: &Selection,
-) -> Result<Vec<Problem>, PlanError> {
+) -> Result<Vec<(Problem, &'s Entry)>, PlanError> {
     let mut seen = HashSet::new();
     let mut problems = Vec::new();
     let mut dtype_used = selection.dtypes.is_empty();
@@ -260,7 +263,7 @@ fn problems(
             for problem in expand(entry, family, &table, selection)? {
                 dtype_used |= selection.dtypes.contains(&problem.dtype);
                 if seen.insert(problem.clone()) {
-                    problems.push(problem);
+                    problems.push((problem, entry));
                 }
             }
         }

@@ -56,6 +56,8 @@ pub struct Entry {
     pub dtypes: Vec<Dtype>,
     /// How inputs are drawn.
     pub distributions: Vec<Distribution>,
+    /// Globs of implementations that sit this out.
+    pub skip: Vec<String>,
     /// Seed of the inputs.
     pub seed: u64,
 }
@@ -111,6 +113,8 @@ struct EntryTable {
     shapes: Spanned<ShapesValue>,
     dtype: Option<Given>,
     distribution: Option<Given>,
+    #[serde(default)]
+    skip: Vec<String>,
     #[serde(default = "default_seed")]
     seed: u64,
 }
@@ -200,6 +204,7 @@ fn entry(text: Text<'_>, table: EntryTable) -> Result<Entry, SuiteError> {
         shapes,
         dtypes: dtypes.unwrap_or_default(),
         distributions,
+        skip: table.skip,
         seed: table.seed,
     })
 }

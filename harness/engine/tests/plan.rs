@@ -71,6 +71,14 @@ fn what_is_skipped_is_left_out_of_what_is_selected() {
 }
 
 #[test]
+fn an_entry_says_who_sits_it_out() {
+    let suite = format!("{SUITE}skip = [\"hon*\"]\n");
+    let names = vec!["honest".into(), "rival".into()];
+    let plan = plan_on(&suite, cpu(), &Selection { only: names, ..Selection::default() }).unwrap();
+    assert!(ids(&plan).len() == 2 && ids(&plan).iter().all(|id| id.contains("/rival@")));
+}
+
+#[test]
 fn a_problem_that_two_entries_name_is_planned_once() {
     let twice = format!("{SUITE}[[entry]]\nfamily = \"sum_of_squares\"\nshapes = \"smoke\"\n");
     let plan = plan_on(&twice, cpu(), &honest()).unwrap();
