@@ -5,9 +5,10 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tilemark_core::record::Recording;
 use tilemark_engine::store;
@@ -499,18 +500,30 @@ fn wait_for_record(folder: &Path) -> PathBuf {
 fn a_run_killed_at_any_moment_and_resumed_has_every_case_once() {
     let desk = Desk::new();
     let arguments = "run -b gemm --dtype f32 -a m=[1:6] -n 17 -k 9 -a layout=nn";
+    let start = Instant::now();
     desk.tilemark(arguments).assert().success();
-    let expected = ids(&desk.run());
-    for milliseconds in [40, 350, 900] {
-        let mut program = desk.start(&format!("{arguments} -o killed"));
-        let run = wait_for_record(&desk.path("killed"));
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        program.kill().expect("it runs");
-        program.wait().expect("it was started");
+    let (whole, expected) = (start.elapsed(), ids(&desk.run()));
+    for _ in 0..3 {
+        let share = RandomState::new().hash_one(0) as f64 / u64::MAX as f64;
+        let (run, moment) = killed(&desk, arguments, whole.mul_f64(share));
         desk.tilemark(arguments).arg("--resume").arg(&run).assert().success();
-        assert_eq!(ids(&run), expected, "killed after {milliseconds} ms");
+        assert_eq!(ids(&run), expected, "killed after {moment:?} of {whole:?}");
         fs::remove_dir_all(desk.path("killed")).expect("it is there");
     }
+}
+
+/// A run that was killed so long after its record began, or sooner, if it had ended by then.
+fn killed(desk: &Desk, arguments: &str, moment: Duration) -> (PathBuf, Duration) {
+    let mut program = desk.start(&format!("{arguments} -o killed"));
+    let run = wait_for_record(&desk.path("killed"));
+    std::thread::sleep(moment);
+    program.kill().expect("it was started");
+    program.wait().expect("it was started");
+    if read(&run).end.is_none() {
+        return (run, moment);
+    }
+    fs::remove_dir_all(desk.path("killed")).expect("it is there");
+    killed(desk, arguments, moment / 2)
 }
 
 #[test]
