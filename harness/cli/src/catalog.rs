@@ -59,7 +59,7 @@ mod tests {
         for ((vendor, arch), (name, text)) in
             gpus.into_iter().flat_map(|gpu| SUITES.iter().map(move |suite| (gpu, suite)))
         {
-            let suite = Suite::parse(name, text).unwrap();
+            let suite = Suite::parse(name, text).expect("it is one of ours");
             let plan = Plan::make(&suite, &CATALOG, &[gpu(vendor, arch)], &Selection::default());
             // A suite of which nothing is for a device makes no plan for it.
             let Ok(plan) = plan else { continue };

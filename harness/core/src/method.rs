@@ -127,11 +127,11 @@ mod tests {
 
     #[test]
     fn an_older_method_has_one_block_and_one_process() {
-        let mut old = serde_json::to_value(Method::standard()).unwrap();
+        let mut old = serde_json::to_value(Method::standard()).expect("it is plain data");
         for later in ["blocks", "fresh_workers_s"] {
-            old.as_object_mut().unwrap().remove(later);
+            old.as_object_mut().expect("it has fields").remove(later);
         }
-        let read: Method = serde_json::from_value(old).unwrap();
+        let read: Method = serde_json::from_value(old).expect("later fields have defaults");
         assert_eq!(read, Method { blocks: 1, fresh_workers_s: 0.0, ..Method::standard() });
     }
 }

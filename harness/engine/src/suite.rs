@@ -231,7 +231,7 @@ seed = 7
 
     #[test]
     fn a_suite_is_read_with_its_defaults() {
-        let suite = Suite::parse("dir/nightly.toml", SUITE).unwrap();
+        let suite = Suite::parse("dir/nightly.toml", SUITE).expect("it is well formed");
         assert_eq!(suite.name, "nightly");
         let method = Method { rounds: 9, settle_window_s: 0.005, ..Method::quick() };
         assert_eq!(suite.method, method);

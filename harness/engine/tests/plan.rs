@@ -46,7 +46,7 @@ fn ids(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn a_plan_has_every_implementation_of_every_problem() {
-    let plan = plan(&honest()).unwrap();
+    let plan = plan(&honest()).expect("there is a plan");
     let expected = [
         "sum_of_squares/f32/rows=1,columns=64/normal/42/honest@cpu",
         "sum_of_squares/f32/rows=1,columns=64/normal/42/rival@cpu",
@@ -58,15 +58,15 @@ fn a_plan_has_every_implementation_of_every_problem() {
 
 #[test]
 fn an_axis_flag_replaces_the_suites_values_and_says_nothing_twice() {
-    let axes = vec![AxisValues::parse("rows=[5,6]").unwrap()];
-    let plan = plan(&Selection { axes, ..honest() }).unwrap();
+    let axes = vec![AxisValues::parse("rows=[5,6]").expect("it is an axis")];
+    let plan = plan(&Selection { axes, ..honest() }).expect("there is a plan");
     assert_eq!(plan.groups.len(), 2);
     assert!(ids(&plan)[0].contains("rows=5"));
 }
 
 #[test]
 fn what_is_skipped_is_left_out_of_what_is_selected() {
-    let plan = plan(&Selection { skip: vec!["riv*".into()], ..honest() }).unwrap();
+    let plan = plan(&Selection { skip: vec!["riv*".into()], ..honest() }).expect("there is a plan");
     assert!(ids(&plan).len() == 2 && ids(&plan).iter().all(|id| id.contains("/honest@")));
 }
 
@@ -74,31 +74,32 @@ fn what_is_skipped_is_left_out_of_what_is_selected() {
 fn an_entry_says_who_sits_it_out() {
     let suite = format!("{SUITE}skip = [\"hon*\"]\n");
     let names = vec!["honest".into(), "rival".into()];
-    let plan = plan_on(&suite, cpu(), &Selection { only: names, ..Selection::default() }).unwrap();
+    let plan = plan_on(&suite, cpu(), &Selection { only: names, ..Selection::default() })
+        .expect("there is a plan");
     assert!(ids(&plan).len() == 2 && ids(&plan).iter().all(|id| id.contains("/rival@")));
 }
 
 #[test]
 fn a_problem_that_two_entries_name_is_planned_once() {
     let twice = format!("{SUITE}[[entry]]\nfamily = \"sum_of_squares\"\nshapes = \"smoke\"\n");
-    let plan = plan_on(&twice, cpu(), &honest()).unwrap();
+    let plan = plan_on(&twice, cpu(), &honest()).expect("there is a plan");
     assert_eq!(plan.groups.len(), 2);
 }
 
 #[test]
 fn a_glob_with_a_slash_selects_case_ids() {
     let only = vec!["*/rows=131,*/honest@*".into()];
-    let plan = plan(&Selection { only, ..Selection::default() }).unwrap();
+    let plan = plan(&Selection { only, ..Selection::default() }).expect("there is a plan");
     assert_eq!(ids(&plan), ["sum_of_squares/f32/rows=131,columns=64/normal/42/honest@cpu"]);
 }
 
 #[test]
 fn shards_share_the_plan_without_overlap() {
-    let whole = ids(&plan(&honest()).unwrap());
+    let whole = ids(&plan(&honest()).expect("there is a plan"));
     let mut parts = Vec::new();
     for index in 1..=2 {
         let shard = Some(Shard { index, count: 2 });
-        parts.extend(ids(&plan(&Selection { shard, ..honest() }).unwrap()));
+        parts.extend(ids(&plan(&Selection { shard, ..honest() }).expect("there is a plan")));
     }
     parts.sort();
     let mut sorted = whole;
@@ -109,7 +110,7 @@ fn shards_share_the_plan_without_overlap() {
 
 #[test]
 fn the_plans_id_follows_its_cases() {
-    let id = |seed| plan(&Selection { seed, ..honest() }).unwrap().id();
+    let id = |seed| plan(&Selection { seed, ..honest() }).expect("there is a plan").id();
     assert_eq!(id(None), id(Some(42)));
     assert_ne!(id(None), id(Some(43)));
 }
@@ -121,7 +122,7 @@ fn a_mistake_in_a_flag_is_named_with_what_there_is() {
         error(&Selection { families, ..Selection::default() }),
         "unknown family `gem`; known: sum_of_squares"
     );
-    let axes = vec![AxisValues::parse("m=5").unwrap()];
+    let axes = vec![AxisValues::parse("m=5").expect("it is an axis")];
     assert_eq!(
         error(&Selection { axes, ..Selection::default() }),
         "--axis m=5: family `sum_of_squares` has no axis `m`; its axes: rows, columns (select \
@@ -141,7 +142,7 @@ fn a_value_of_a_flag_that_no_shape_takes_is_the_flags_mistake() {
     };
     let wrong = "family `sum_of_squares`: axis `rows` takes a whole number of at least 1, not";
     let shape = "(of a shape of test.toml:4)";
-    let axis = |text: &str| AxisValues::parse(text).unwrap();
+    let axis = |text: &str| AxisValues::parse(text).expect("it is an axis");
     check(vec![axis("rows=0")], &format!("--axis rows=0: {wrong} `0` {shape}"));
     check(
         vec![axis("columns=5"), axis("rows=zz")],
@@ -155,7 +156,7 @@ fn a_glob_that_matches_nothing_anywhere_is_named() {
     let unmatched = |only: &[&str], skip: &[&str]| {
         let globs = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
         let selection = Selection { only: globs(only), skip: globs(skip), ..Selection::default() };
-        plan(&selection).unwrap().unmatched
+        plan(&selection).expect("there is a plan").unmatched
     };
     assert_eq!(unmatched(&["honest", "typo"], &["ty*"]), ["--only 'typo'", "--skip 'ty*'"]);
     assert_eq!(unmatched(&["*/rows=7,*", "rival"], &[]), ["--only '*/rows=7,*'"]);
@@ -169,7 +170,7 @@ fn an_empty_selection_is_an_error() {
     let message = error(&Selection { only, ..Selection::default() });
     assert_eq!(
         message,
-        "the selection is empty: suite `test` has 30 cases, none of which matches --only 'cuda*' \
+        "the selection is empty: suite `test` has 32 cases, none of which matches --only 'cuda*' \
          -d cpu"
     );
 }
@@ -207,12 +208,12 @@ fn a_mistake_in_a_suite_is_named_with_its_line() {
 #[test]
 fn what_does_not_fit_is_planned_as_too_large() {
     let small = Info { memory: Bytes(10_000), ..cpu() };
-    let plan = plan_on(SUITE, small, &honest()).unwrap();
+    let plan = plan_on(SUITE, small, &honest()).expect("there is a plan");
     let status: Vec<_> = plan.cases().map(|planned| planned.status.clone()).collect();
     assert_eq!(status[0], Status::Ready);
     assert!(matches!(status[2], Status::TooLarge { available: Bytes(10_000), .. }));
-    let axes = vec![AxisValues::parse("rows=18446744073709551615").unwrap()];
-    let plan = plan_on(SUITE, cpu(), &Selection { axes, ..honest() }).unwrap();
+    let axes = vec![AxisValues::parse("rows=18446744073709551615").expect("it is an axis")];
+    let plan = plan_on(SUITE, cpu(), &Selection { axes, ..honest() }).expect("there is a plan");
     assert!(plan.cases().all(|planned| matches!(planned.status, Status::TooLarge { .. })));
 }
 
@@ -242,21 +243,21 @@ static FOR_GPUS: [(&str, &Implementation); 3] =
 #[test]
 fn code_for_other_gpus_is_no_case_and_is_named_once() {
     let catalog = Catalog { rivals: &FOR_GPUS, ..CATALOG };
-    let suite = Suite::parse("test.toml", SUITE).unwrap();
+    let suite = Suite::parse("test.toml", SUITE).expect("the suite can be read");
     let device = Info { name: "hip:0".into(), vendor: Vendor::Amd, arch: "gfx942".into(), ..cpu() };
     let make = |only: &[&str]| {
-        let axes = vec![AxisValues::parse("rows=[5,6]").unwrap()];
+        let axes = vec![AxisValues::parse("rows=[5,6]").expect("it is an axis")];
         let only = only.iter().map(|glob| (*glob).to_owned()).collect();
         let selection = Selection { axes, only, ..Selection::default() };
         Plan::make(&suite, &catalog, std::slice::from_ref(&device), &selection)
     };
-    let plan = make(&[]).unwrap();
+    let plan = make(&[]).expect("there is a plan");
     let found: Vec<_> =
         plan.cases().map(|p| (p.case.implementation.as_str(), p.status.clone())).collect();
     let refused = Status::Unsupported("takes an odd number of rows".to_owned());
     assert_eq!(found, [("gfx942", Status::Ready), ("gfx942", refused)]);
     let left_out: Vec<&str> = plan.left_out["hip:0"].iter().map(String::as_str).collect();
     assert_eq!((plan.left_out.len(), left_out), (1, vec!["gfx950", "sm90"]));
-    assert_eq!(make(&["gfx942", "sm*"]).unwrap().left_out["hip:0"].len(), 1);
+    assert_eq!(make(&["gfx942", "sm*"]).expect("there is a plan").left_out["hip:0"].len(), 1);
     assert!(make(&["sm*"]).is_err_and(|error| error.to_string().contains("is empty")));
 }

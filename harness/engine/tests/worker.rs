@@ -5,6 +5,7 @@
 mod common;
 
 use common::CATALOG;
+use common::rotating::Rotating;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::HashMap;
 use std::process::Command;
@@ -12,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tilemark_core::method::Method;
 use tilemark_core::record::{CaseResult, Outcome, Round};
-use tilemark_core::{Case, Fault};
+use tilemark_core::{Case, Device, Fault};
 use tilemark_engine::compare::company;
 use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
@@ -30,11 +31,19 @@ family = "sum_of_squares"
 shapes = [{ rows = 131 }]
 "#;
 
+/// The first argument of a worker, and of one whose sets of tensors take turns.
+const WORKER: &str = "worker";
+const ROTATING: &str = "rotating_worker";
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.get(1).is_some_and(|first| first == "worker") {
+    if let Some(worker) =
+        arguments.get(1).filter(|first| [WORKER, ROTATING].contains(&first.as_str()))
+    {
         let device = device::open(&arguments[3], None);
-        return serve(&CATALOG, device.map_err(|e| Fault::Infra { message: e.to_string() }));
+        let device = device.map_err(|e| Fault::Infra { message: e.to_string() });
+        let rotates = |cpu| -> Box<dyn Device> { Box::new(Rotating::new(cpu)) };
+        return serve(&CATALOG, if worker == ROTATING { device.map(rotates) } else { device });
     }
     let check = |implementation: &'static str, expected: fn(&Outcome) -> bool| {
         Trial::test(implementation, move || check(implementation, expected))
@@ -60,6 +69,7 @@ fn main() {
         check("writes_nothing", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("writes_only_once", |outcome| matches!(outcome, Outcome::Nonfinite { .. })),
         check("goes_stale", |outcome| matches!(outcome, Outcome::Incorrect { .. })),
+        Trial::test("every_set_of_tensors_is_checked", every_set_is_checked),
         Trial::test("names_the_libraries", names_the_libraries),
         Trial::test("a_crash_is_tried_again_with_a_new_worker", a_crash_is_tried_again),
         Trial::test("rungs_rest_once_they_have_taken_their_rounds", rungs_rest),
@@ -71,7 +81,7 @@ fn main() {
 
 /// Runs one implementation beside the rival.
 fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Failed> {
-    let results = run_with(&[implementation, "rival"], 0);
+    let results = How::usual().run(&[implementation, "rival"]);
     let of = |name: &str| results.iter().find(|result| result.case.implementation == name);
     let (Some(failing), Some(rival)) = (of(implementation), of("rival")) else {
         return Err(format!("two results were expected: {results:?}").into());
@@ -87,7 +97,7 @@ fn check(implementation: &str, expected: fn(&Outcome) -> bool) -> Result<(), Fai
 
 fn a_crash_is_tried_again() -> Result<(), Failed> {
     let mark = common::abort_mark(std::process::id());
-    let results = run_with(&["aborts_once", "rival"], 1);
+    let results = How { retries: 1, ..How::usual() }.run(&["aborts_once", "rival"]);
     std::fs::remove_file(mark)?;
     let measured = |result: &CaseResult| matches!(result.outcome, Outcome::Measured { .. });
     if results.len() != 2 || !results.iter().all(measured) {
@@ -97,7 +107,7 @@ fn a_crash_is_tried_again() -> Result<(), Failed> {
 }
 
 fn rungs_rest() -> Result<(), Failed> {
-    let results = run_with(&["honest", "rung", "rival"], 0);
+    let results = How::usual().run(&["honest", "rung", "rival"]);
     let rounds = |result: &CaseResult| {
         let rounds = result.outcome.timing().map_or(0, |timing| timing.rounds.len());
         (result.case.implementation.clone(), rounds)
@@ -118,7 +128,7 @@ fn new_processes() -> Result<(), Failed> {
     for (fresh_workers_s, wanted) in [(60.0, 6), (0.0, 1)] {
         let (settle_window_s, settle_max_s) = (0.05, 0.2);
         let method = Method { fresh_workers_s, settle_window_s, settle_max_s, ..suite().method };
-        let results = run_by(method, &["leaves_its_mark", "rival"], 0);
+        let results = How { method, ..How::usual() }.run(&["leaves_its_mark", "rival"]);
         let processes = std::fs::read_dir(&marks)?.count();
         std::fs::remove_dir_all(&marks)?;
         let rounds = results[0].outcome.timing().map(|timing| timing.rounds.len());
@@ -131,13 +141,26 @@ fn new_processes() -> Result<(), Failed> {
         }
     }
     let method = Method { fresh_workers_s: 60.0, ..suite().method };
-    let results = run_by(method, &["is_right_in_its_first_process", "rival"], 0);
+    let results = How { method, ..How::usual() }.run(&["is_right_in_its_first_process", "rival"]);
     std::fs::remove_dir_all(&marks)?;
     let wrong = |result: &CaseResult| matches!(result.outcome, Outcome::Incorrect { .. });
     if results.iter().map(wrong).ne([true, false]) {
         return Err(format!("{results:?}").into());
     }
     Ok(())
+}
+
+/// What serves the first set of tensors alone is right where there is no other, and is found out where
+/// sets take turns, although what the first one holds is right.
+fn every_set_is_checked() -> Result<(), Failed> {
+    let outcomes = |worker: &'static str| {
+        let results = How { worker, ..How::usual() }.run(&["serves_one_set", "rival"]);
+        results.into_iter().map(|result| result.outcome.name()).collect::<Vec<_>>()
+    };
+    match [outcomes(WORKER), outcomes(ROTATING)] {
+        [one, many] if one == ["measured"; 2] && many == ["nonfinite", "measured"] => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 /// Rounds beside a process that keeps a core busy are made up for once it is gone: at least five are
@@ -152,7 +175,7 @@ fn makes_up_for_disturbed_rounds() -> Result<(), Failed> {
     let start = Instant::now();
     let (settle_window_s, settle_max_s) = (0.05, 0.2);
     let method = Method { rounds: 5, blocks: 1, settle_window_s, settle_max_s, ..suite().method };
-    let results = run_patiently(method, &["honest", "rival"], 0, patience);
+    let results = How { method, patience, ..How::usual() }.run(&["honest", "rival"]);
     ends.join().expect("it waits and kills")?;
     for result in &results {
         let rounds =
@@ -172,17 +195,17 @@ fn makes_up_for_disturbed_rounds() -> Result<(), Failed> {
 /// The record says which libraries the rivals called, as the worker found them.
 fn names_the_libraries() -> Result<(), Failed> {
     let (limit, cancel) = (Duration::from_secs(2), AtomicBool::new(false));
-    let described = describe(&launcher(), "cpu", false, limit, &cancel)?;
+    let described = describe(&launcher(WORKER), "cpu", false, limit, &cancel)?;
     if described.libraries != [("libsquares".to_owned(), "1.2".to_owned())] {
         return Err(format!("{described:?}").into());
     }
     Ok(())
 }
 
-fn launcher() -> Launcher {
+fn launcher(worker: &str) -> Launcher {
     Launcher {
         program: std::env::current_exe().expect("this program has a file"),
-        arguments: vec!["worker".to_owned()],
+        arguments: vec![worker.to_owned()],
     }
 }
 
@@ -190,50 +213,51 @@ fn suite() -> Suite {
     Suite::parse("test.toml", SUITE).expect("the suite is valid")
 }
 
-fn run_with(implementations: &[&str], retries: u32) -> Vec<CaseResult> {
-    run_by(suite().method, implementations, retries)
-}
-
-fn run_by(method: Method, implementations: &[&str], retries: u32) -> Vec<CaseResult> {
-    run_patiently(method, implementations, retries, Duration::ZERO)
-}
-
-fn run_patiently(
+/// How implementations are run.
+struct How {
+    worker: &'static str,
     method: Method,
-    implementations: &[&str],
     retries: u32,
     patience: Duration,
-) -> Vec<CaseResult> {
-    let infos = [device::info("cpu").expect("there is always a CPU")];
-    let suite = suite();
-    let only = implementations.iter().map(|name| (*name).to_owned()).collect();
-    let selection = Selection { only, ..Selection::default() };
-    let plan = Plan::make(&suite, &CATALOG, &infos, &selection).expect("there is a plan");
-    let launcher = launcher();
-    let scratch = tempfile::tempdir().expect("there is a temporary folder");
-    let settings = Settings {
-        method,
-        overrides: Overrides::default(),
-        verify_only: false,
-        timeout: Duration::from_secs(2),
-        scratch: scratch.path().to_owned(),
-        retries,
-        patience,
-    };
-    let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
-    let mut results = Vec::new();
-    Runner::new(&launcher, &settings, &infos, &ceilings, &clock, &cancel)
-        .run(
-            &plan,
-            &|_| false,
-            &mut |group| {
-                results.extend(group);
-                Ok(())
-            },
-            &mut Silent,
-        )
-        .expect("nothing breaks the run off");
-    results
+}
+
+impl How {
+    fn usual() -> Self {
+        let method = suite().method;
+        How { worker: WORKER, method, retries: 0, patience: Duration::ZERO }
+    }
+
+    fn run(self, implementations: &[&str]) -> Vec<CaseResult> {
+        let infos = [device::info("cpu").expect("there is always a CPU")];
+        let only = implementations.iter().map(|name| (*name).to_owned()).collect();
+        let selection = Selection { only, ..Selection::default() };
+        let plan = Plan::make(&suite(), &CATALOG, &infos, &selection).expect("there is a plan");
+        let launcher = launcher(self.worker);
+        let scratch = tempfile::tempdir().expect("there is a temporary folder");
+        let settings = Settings {
+            method: self.method,
+            overrides: Overrides::default(),
+            verify_only: false,
+            timeout: Duration::from_secs(2),
+            scratch: scratch.path().to_owned(),
+            retries: self.retries,
+            patience: self.patience,
+        };
+        let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
+        let mut results = Vec::new();
+        Runner::new(&launcher, &settings, &infos, &ceilings, &clock, &cancel)
+            .run(
+                &plan,
+                &|_| false,
+                &mut |group| {
+                    results.extend(group);
+                    Ok(())
+                },
+                &mut Silent,
+            )
+            .expect("nothing breaks the run off");
+        results
+    }
 }
 
 struct Silent;

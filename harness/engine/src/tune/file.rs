@@ -139,32 +139,36 @@ others = [
 
     #[test]
     fn a_file_is_written_entry_by_entry() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
         let path = folder.path().join("choices.toml");
-        fs::write(&path, TEXT).unwrap();
-        let mut file = ChoicesFile::open(&path).unwrap();
-        file.put("rows = [7]", "{ rows = [7], tile = 4 },").unwrap();
-        file.put("rows = [7]", "{ rows = [7], tile = 5 },").unwrap();
-        let written = fs::read_to_string(&path).unwrap();
+        fs::write(&path, TEXT).expect("the folder can be written");
+        let mut file = ChoicesFile::open(&path).expect("it is well formed");
+        file.put("rows = [7]", "{ rows = [7], tile = 4 },").expect("the folder can be written");
+        file.put("rows = [7]", "{ rows = [7], tile = 5 },").expect("the folder can be written");
+        let written = fs::read_to_string(&path).expect("it was written");
         let wanted = TEXT.replace("choices = [\n", "choices = [\n    { rows = [7], tile = 5 },\n");
         assert_eq!(written, wanted);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("it is there").count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 
     #[test]
     fn what_is_no_file_of_choices_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
         let path = folder.path().join("choices.toml");
         let mistake = |text: &str| {
-            fs::write(&path, text).unwrap();
+            fs::write(&path, text).expect("the folder can be written");
             ChoicesFile::open(&path).unwrap_err().to_string()
         };
         assert!(mistake("tiles = 1\n").contains("no line `choices = [`"));
         assert!(mistake("choices = [\n").contains("choices.toml: TOML parse error"));
-        fs::write(&path, TEXT).unwrap();
-        let mut file = ChoicesFile::open(&path).unwrap();
+        fs::write(&path, TEXT).expect("the folder can be written");
+        let mut file = ChoicesFile::open(&path).expect("it is well formed");
         assert!(file.put("rows = [7]", "{ rows = [7]; }").is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), TEXT);
+        assert_eq!(fs::read_to_string(&path).expect("it was written"), TEXT);
         assert!(ChoicesFile::open(&folder.path().join("no")).is_err());
     }
 }

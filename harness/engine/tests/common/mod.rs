@@ -3,6 +3,9 @@
 //! y[i] = Σⱼ x[i, j]², with one honest implementation and one for every way to fail.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod rotating;
+
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilemark_core::family::{
     About, Arithmetic, Code, HostFunction, Operand, Query, Readout, Standing, Tolerance, Tuning,
@@ -42,7 +45,7 @@ static ABOUT: About = About {
     cpu_rivals: "the same function under another name",
 };
 
-static IMPLEMENTATIONS: [Implementation; 14] = [
+static IMPLEMENTATIONS: [Implementation; 15] = [
     implementation("honest", honest),
     implementation("aborts", |_, _, _| std::process::abort()),
     implementation("spins", |_, _, _| {
@@ -71,6 +74,14 @@ static IMPLEMENTATIONS: [Implementation; 14] = [
         honest(problem, inputs, outputs);
         if !last.is_nan() {
             outputs[0][..4].copy_from_slice(&0f32.to_le_bytes());
+        }
+    }),
+    // Serves the outputs that it saw first, whichever it is given.
+    implementation("serves_one_set", |problem, inputs, outputs| {
+        static FIRST: OnceLock<usize> = OnceLock::new();
+        let place = outputs[0].as_ptr().addr();
+        if *FIRST.get_or_init(|| place) == place {
+            honest(problem, inputs, outputs);
         }
     }),
     // Right once, and never writes again: the first answer must not stand for those that are timed.
@@ -111,7 +122,7 @@ pub fn process_marks(runner: u32) -> std::path::PathBuf {
 
 /// Whether no other worker of this runner has asked before this one. Each leaves a file.
 fn is_first_process() -> bool {
-    static FIRST: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    static FIRST: OnceLock<bool> = OnceLock::new();
     *FIRST.get_or_init(|| {
         let marks = process_marks(std::os::unix::process::parent_id());
         std::fs::create_dir_all(&marks).expect("the temporary folder can be written to");
