@@ -1,10 +1,9 @@
 //! A run beside another: what became worse, and the names of baselines.
 
-use super::desk::{Desk, OURS, SMALL, scripted, scripted_small};
+use super::desk::{Desk, OURS, SMALL, interrupt, scripted, scripted_small, wait_for_record};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
-use std::time::Duration;
 
 #[test]
 fn a_run_compared_with_itself_has_no_difference() {
@@ -75,19 +74,16 @@ fn two_methods_cannot_be_compared() {
 }
 
 #[test]
-fn a_name_moves_only_to_a_run_that_came_to_its_end() {
+fn a_name_goes_only_to_a_run_that_came_to_its_end() {
     let desk = Desk::new();
-    let names = || fs::read_to_string(desk.path("runs/monday.baseline")).ok();
     small_run(&desk, "run", "", "monday");
-    let first = names();
-    assert!(first.is_some());
+    assert!(desk.path("runs/monday.baseline").is_file());
     desk.write("script.toml", "[[fault]]\nkind = \"hang\"\nat = \"run\"\n");
-    let endless = "-d null --null-script script.toml --save-baseline monday -o";
-    let mut program = desk.start(&format!("{SMALL} {endless} runs"));
-    std::thread::sleep(Duration::from_millis(800));
-    program.kill().expect("it runs");
-    program.wait().expect("it was started");
-    assert_eq!(names(), first, "a killed run took the name");
+    let endless = "-d null --null-script script.toml --save-baseline monday -o broken_off";
+    let mut program = desk.start(&format!("{SMALL} {endless}"));
+    wait_for_record(&desk.path("broken_off"));
+    assert_eq!(interrupt(&mut program), Some(130));
+    assert!(!desk.path("broken_off/monday.baseline").exists());
 }
 
 #[test]

@@ -99,3 +99,11 @@ pub fn wait_for_record(folder: &Path) -> PathBuf {
     }
     panic!("the run made no record within 5 s");
 }
+
+/// Sends what Ctrl-C sends, and says how the program ended.
+pub fn interrupt(program: &mut Child) -> Option<i32> {
+    let interrupt = format!("kill -INT {}", program.id());
+    let sent = std::process::Command::new("sh").args(["-c", &interrupt]).status();
+    assert!(sent.expect("there is a shell").success());
+    program.wait().expect("it was started").code()
+}

@@ -99,7 +99,9 @@ fn a_run_that_nobody_reads_leaves_all_its_files() {
     let (code, stderr) = unread(&desk, &scripted_small("--json j"), closed_pipe());
     assert_eq!(code, Some(141));
     assert!(stderr.contains("report.html") && !stderr.contains("error"), "{stderr}");
-    assert!(desk.run().join("report.html").is_file() && desk.path("j").is_file());
+    let written = fs::read(desk.path("j")).expect("it is there");
+    assert!(serde_json::from_slice::<serde_json::Value>(&written).is_ok());
+    assert!(desk.run().join("report.html").is_file());
     assert!(desk.run().join("samples.parquet").is_file());
 }
 

@@ -1,6 +1,6 @@
 //! Runs that were broken off: what is kept, and how they go on.
 
-use super::desk::{Desk, SMALL, ids, read, wait_for_record};
+use super::desk::{Desk, SMALL, ids, interrupt, read, wait_for_record};
 use predicates::str::contains;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -66,9 +66,6 @@ fn ctrl_c_keeps_what_is_done_and_says_130() {
     let mut program = desk.start("run smoke -b gemm");
     let run = wait_for_record(&desk.path("runs"));
     std::thread::sleep(Duration::from_millis(1500));
-    let interrupt = format!("kill -INT {}", program.id());
-    let sent = std::process::Command::new("sh").args(["-c", &interrupt]).status();
-    assert!(sent.expect("there is a shell").success());
-    assert_eq!(program.wait().expect("it was started").code(), Some(130));
+    assert_eq!(interrupt(&mut program), Some(130));
     assert!(read(&run).end.is_some_and(|end| end.interrupted));
 }
