@@ -6,16 +6,11 @@
 //
 // Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
 // (heads, FOLD N/2 + 1, 2) f32, tables (SHORT_TABLES vectors), arranged (heads, N1 BIN_VECTORS vectors), scales (heads) f32.
-// Macros (default): those of monarch.h, PASSED (1: the filter passes only frequencies that are multiples of it; those of a folded one all are).
+// Macros: those of bins.h.
+#include "fftconv/bins.h"
 #include "fftconv/short.h"
 
-#ifndef PASSED
-#define PASSED 1
-#endif
-
-constexpr int THREADS = N < 2048 ? 128 : N / 16;
 constexpr int TABLE_BLOCKS = 32;
-constexpr int BINS = N / 2 + 1, COPIES = (BINS + THREADS - 1) / THREADS;
 
 // Where word i of an operand's table, and of a spectrum's rows of four columns a lane, stands in 16 x 16.
 DEVICE int matrix_line(int i) { return i / 4 % 32 / 4 + i % 2 * 8; }
@@ -24,41 +19,6 @@ DEVICE int result_row(int i) { return i / 4 % 32 / 4 + i / 128 % 2 * 8; }
 DEVICE int result_column(int i) { return i / 4 % 4 * 2 + column(i % 4); }
 
 // Spectra.
-
-// A bin's place in shared memory: bins that a warp gathers are N1 or 16 N1 apart, and go to different banks.
-DEVICE constexpr int shared_place(int k) { return k + k / 16 + k / 256; }
-
-DEVICE float largest(float found) {
-    __shared__ float largest_of_warp[THREADS / 32];
-#pragma unroll
-    for (int offset = 16; offset > 0; offset /= 2) found = fmaxf(found, __shfl_xor_sync(~0u, found, offset));
-    if (threadIdx.x % 32 == 0) largest_of_warp[threadIdx.x / 32] = found;
-    __syncthreads();
-    for (int i = 0; i < THREADS / 32; i++) found = fmaxf(found, largest_of_warp[i]);
-    return found;
-}
-
-// Leaves pairs of fp16 in shared memory and returns the exponent that they are divided by, which brings the largest part into [1, 2).
-DEVICE int read_bins(const Complex* spectrum, u32* bins) {
-    Complex own[COPIES];
-    float found = 0;
-#pragma unroll
-    for (int i = 0; i < COPIES; i++) {
-        int k = i * THREADS + threadIdx.x;
-        own[i] = k < BINS && k % PASSED == 0 ? spectrum[k * FOLD] : Complex{0, 0};
-        // The first bin and the middle one are real whatever is stored.
-        if (k % (N / 2) == 0) own[i].im = 0;
-        found = fmaxf(found, fmaxf(fabsf(own[i].re), fabsf(own[i].im)));
-    }
-    int exponent = exponent_of(largest(found));
-    float down = power_of_two(-exponent);
-#pragma unroll
-    for (int i = 0; i < COPIES; i++) {
-        int k = i * THREADS + threadIdx.x;
-        if (k < BINS) bins[shared_place(k)] = pair({own[i].re * down, own[i].im * down});
-    }
-    return exponent;
-}
 
 DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
     int exponent = read_bins(spectrum, bins);

@@ -14,6 +14,8 @@ use tilemark_core::{Dtype, Info, Problem};
 /// How a transform is cut up, for device code.
 pub const MONARCH_HEADER: Header =
     Header { name: "fftconv/monarch.h", text: include_str!("monarch.h") };
+/// How a block that arranges a spectrum holds it.
+pub const BINS: Header = Header { name: "fftconv/bins.h", text: include_str!("bins.h") };
 /// What `monarch.h` includes for NVIDIA.
 pub const FRAGMENTS: Header =
     Header { name: "fftconv/sm80_fragments.h", text: include_str!("sm80_fragments.h") };
@@ -29,6 +31,7 @@ static ARRANGE: Source = Source {
     path: "fftconv/arrange.cu",
     text: include_str!("arrange.cu"),
     headers: &[
+        BINS,
         MONARCH_HEADER,
         FRAGMENTS,
         AMD_FRAGMENTS,

@@ -5,7 +5,8 @@
 
 use super::Sizes;
 use super::cuda::{
-    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES, Scratch,
+    self, AMD_FRAGMENTS, BINS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES,
+    Scratch,
 };
 use super::cuda_passes::{self, Filters, Kernels};
 use crate::tile::{self, needs_sm};
@@ -18,6 +19,7 @@ static ARRANGE: Source = Source {
     path: "fftconv/arrange_short.cu",
     text: include_str!("arrange_short.cu"),
     headers: &[
+        BINS,
         CUT,
         MONARCH_HEADER,
         FRAGMENTS,

@@ -4,21 +4,19 @@
 mod common;
 
 use common::SumOfSquares;
+use common::running::{self, settings};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tilemark_core::family::{Code, Standing};
 use tilemark_core::launch::{Argument, Launch, Plan, Source, Step};
 use tilemark_core::record::{CaseResult, Outcome};
-use tilemark_core::{Case, Fault, Implementation, Info, Problem};
+use tilemark_core::{Fault, Implementation, Info, Problem};
 use tilemark_engine::catalog::Catalog;
 use tilemark_engine::device;
-use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan as Cases, Selection};
-use tilemark_engine::run::{Observer, Runner, Settings, describe};
+use tilemark_engine::run::describe;
 use tilemark_engine::suite::Suite;
-use tilemark_engine::validate::Overrides;
 use tilemark_engine::worker::{Launcher, serve};
 
 const SUITE: &str = r#"
@@ -171,38 +169,7 @@ fn run(arch: &str) -> Vec<CaseResult> {
     let infos = [info(arch)];
     let suite = Suite::parse("test.toml", SUITE).expect("the suite is valid");
     let plan = Cases::make(&suite, &CATALOG, &infos, &Selection::default());
-    let launcher = launcher(arch);
     let scratch = tempfile::tempdir().expect("there is a temporary folder");
-    let settings = Settings {
-        scratch: scratch.path().to_owned(),
-        method: suite.method.clone(),
-        overrides: Overrides::default(),
-        verify_only: false,
-        timeout: Duration::from_secs(60),
-        retries: 0,
-        patience: Duration::ZERO,
-    };
-    let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
-    let mut results = Vec::new();
-    Runner::new(&launcher, &settings, &infos, &ceilings, &clock, &cancel)
-        .run(
-            &plan.expect("there is a plan"),
-            &|_| false,
-            &mut |group| {
-                results.extend(group);
-                Ok(())
-            },
-            &mut Silent,
-        )
-        .expect("nothing breaks the run off");
-    results
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
-    fn turn(&mut self, _: &Case, _: u32, _: u32) {}
-    fn case_ends(&mut self, _: &CaseResult) {}
-    fn waits(&mut self, _: f64) {}
+    let settings = settings(suite.method, Duration::from_secs(60), scratch.path());
+    running::results(&launcher(arch), &settings, &infos, &plan.expect("there is a plan"))
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use common::CATALOG;
+use common::running::{Silent, launcher, settings};
 use libtest_mimic::{Arguments, Failed, Trial as Test};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +15,10 @@ use tilemark_core::{Case, Fault, Info};
 use tilemark_engine::device;
 use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, PlanError, Selection};
-use tilemark_engine::run::{Observer, RunError, Runner, Settings};
+use tilemark_engine::run::{RunError, Runner};
 use tilemark_engine::suite::Suite;
 use tilemark_engine::tune::{Search, Stages, Trial, searches, tune};
-use tilemark_engine::validate::Overrides;
-use tilemark_engine::worker::{Launcher, serve};
+use tilemark_engine::worker::serve;
 
 const SUITE: &str = r#"
 about = "a test"
@@ -127,20 +127,9 @@ fn a_search_is_made_for_each_problem() -> Result<(), Failed> {
 /// The search at the first problem.
 fn carry_out(script: &str, cancel: &AtomicBool) -> Result<Trial, RunError> {
     let search = all_searches(&Selection::default()).expect("there is a plan").swap_remove(0);
-    let launcher = Launcher {
-        program: std::env::current_exe().expect("this program has a file"),
-        arguments: vec!["worker".to_owned(), script.to_owned()],
-    };
+    let launcher = launcher(&["worker", script]);
     let scratch = tempfile::tempdir().expect("there is a temporary folder");
-    let settings = Settings {
-        scratch: scratch.path().to_owned(),
-        method: Method::quick(),
-        overrides: Overrides::default(),
-        verify_only: false,
-        timeout: Duration::from_secs(2),
-        retries: 0,
-        patience: Duration::ZERO,
-    };
+    let settings = settings(Method::quick(), Duration::from_secs(2), scratch.path());
     let stages = Stages::new(settings);
     let (infos, clock, ceilings) = ([null()], HostClock::new(), HashMap::new());
     let mut runner = Runner::new(&launcher, stages.last(), &infos, &ceilings, &clock, cancel);
@@ -165,13 +154,4 @@ fn tile(case: &Case) -> &str {
 
 fn expect_eq<T: PartialEq + std::fmt::Debug>(found: &T, wanted: &T) -> Result<(), Failed> {
     if found == wanted { Ok(()) } else { Err(format!("{found:?} is not {wanted:?}").into()) }
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
-    fn turn(&mut self, _: &Case, _: u32, _: u32) {}
-    fn case_ends(&mut self, _: &CaseResult) {}
-    fn waits(&mut self, _: f64) {}
 }

@@ -6,22 +6,20 @@ mod common;
 
 use common::CATALOG;
 use common::rotating::Rotating;
+use common::running::{self, launcher, settings};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::collections::HashMap;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tilemark_core::method::Method;
 use tilemark_core::record::{CaseResult, Outcome, Round};
-use tilemark_core::{Case, Device, Fault};
+use tilemark_core::{Device, Fault};
 use tilemark_engine::compare::company;
 use tilemark_engine::device;
-use tilemark_engine::measure::HostClock;
 use tilemark_engine::plan::{Plan, Selection};
-use tilemark_engine::run::{Observer, Runner, Settings, describe};
+use tilemark_engine::run::{Settings, describe};
 use tilemark_engine::suite::Suite;
-use tilemark_engine::validate::Overrides;
-use tilemark_engine::worker::{Launcher, serve};
+use tilemark_engine::worker::serve;
 
 const SUITE: &str = r#"
 about = "a test"
@@ -195,18 +193,11 @@ fn makes_up_for_disturbed_rounds() -> Result<(), Failed> {
 /// The record says which libraries the rivals called, as the worker found them.
 fn names_the_libraries() -> Result<(), Failed> {
     let (limit, cancel) = (Duration::from_secs(2), AtomicBool::new(false));
-    let described = describe(&launcher(WORKER), "cpu", false, limit, &cancel)?;
+    let described = describe(&launcher(&[WORKER]), "cpu", false, limit, &cancel)?;
     if described.libraries != [("libsquares".to_owned(), "1.2".to_owned())] {
         return Err(format!("{described:?}").into());
     }
     Ok(())
-}
-
-fn launcher(worker: &str) -> Launcher {
-    Launcher {
-        program: std::env::current_exe().expect("this program has a file"),
-        arguments: vec![worker.to_owned()],
-    }
 }
 
 fn suite() -> Suite {
@@ -232,39 +223,12 @@ impl How {
         let only = implementations.iter().map(|name| (*name).to_owned()).collect();
         let selection = Selection { only, ..Selection::default() };
         let plan = Plan::make(&suite(), &CATALOG, &infos, &selection).expect("there is a plan");
-        let launcher = launcher(self.worker);
         let scratch = tempfile::tempdir().expect("there is a temporary folder");
         let settings = Settings {
-            method: self.method,
-            overrides: Overrides::default(),
-            verify_only: false,
-            timeout: Duration::from_secs(2),
-            scratch: scratch.path().to_owned(),
             retries: self.retries,
             patience: self.patience,
+            ..settings(self.method, Duration::from_secs(2), scratch.path())
         };
-        let (clock, cancel, ceilings) = (HostClock::new(), AtomicBool::new(false), HashMap::new());
-        let mut results = Vec::new();
-        Runner::new(&launcher, &settings, &infos, &ceilings, &clock, &cancel)
-            .run(
-                &plan,
-                &|_| false,
-                &mut |group| {
-                    results.extend(group);
-                    Ok(())
-                },
-                &mut Silent,
-            )
-            .expect("nothing breaks the run off");
-        results
+        running::results(&launcher(&[self.worker]), &settings, &infos, &plan)
     }
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn group_starts(&mut self, _: &str, _: usize, _: usize) {}
-    fn turn(&mut self, _: &Case, _: u32, _: u32) {}
-    fn case_ends(&mut self, _: &CaseResult) {}
-    fn waits(&mut self, _: f64) {}
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod rotating;
+pub mod running;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
