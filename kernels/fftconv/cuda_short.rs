@@ -70,5 +70,12 @@ fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Scratc
 }
 
 fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
-    Launch { source: &SHORT, entry: "fftconv_short", ..cuda::convolve(convolution, scratch) }
+    let launch = cuda::convolve(convolution, scratch);
+    let bins_ahead = if convolution.cut.n == LONGEST as u64 { 4096 } else { 0 };
+    Launch {
+        source: &SHORT,
+        entry: "fftconv_short",
+        dynamic_shared_bytes: launch.dynamic_shared_bytes + bins_ahead,
+        ..launch
+    }
 }

@@ -9,7 +9,8 @@
 // each complex number that a thread has, of which 12 are its products by factors and the spectrum and 6 those of matrices.
 // Spills: at most 152 bytes a thread, 44 where all elements are there: with 128 registers 16 warps share a multiprocessor.
 //
-// Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands); dynamic shared memory: 16384 bytes.
+// Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands); dynamic shared memory: 16384 bytes, and
+// 4096 at 4096 points.
 // It may start before what arranges its spectra has ended.
 // Arguments: those of sm80_monarch.cu; tables, spectrum and scales as arrange_short.cu leaves them.
 // Macros: those of monarch.h and signals.h.
@@ -101,19 +102,24 @@ template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) 
     for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
 }
 
-// Four bins. A lone pair's rows read each once, and leave the L1 cache to tables.
-DEVICE Vector16 load_bins(const Vector16* from) {
-    if constexpr (PAIRS == 1) return ld_global_sector(from);
-    return *from;
+// Bins of two rows. Those of several pairs share them and find them in the L1 cache. A lone pair's read each once, from L2: the lane asks for
+// them half a turn ahead, to places of its own behind the planes.
+constexpr bool AHEAD = PAIRS == 1;
+constexpr int TURN_VECTORS = 4 * 32;                     // of a warp
+
+DEVICE Vector16* own_bins(u8* planes) { return reinterpret_cast<Vector16*>(planes + 2 * PLANE) + threadIdx.x / 32 * TURN_VECTORS + own_lane(); }
+DEVICE void ask_for_bins(u8* planes, const Vector16* spectrum) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) cp_async_cg(cvta_shared(own_bins(planes) + i * 32), spectrum + i * 32);
 }
 
 // A row from stage 1 to what the inverse of stage 1 takes. Tables and bins are those of its k1.
-DEVICE Tile convolve_row(const Operand& x, const Vector16 (&bins)[2], const Factors& factors, const Factors& back, const Vector16* matrices) {
+template <class Bins> DEVICE Tile convolve_row(const Operand& x, Bins bins, const Factors& factors, const Factors& back, const Vector16* matrices) {
     Tile d = transform_to_rows<false>(x, load_dft(matrices));
     multiply<false>(d, factors);
     d = transform_columns<false>(d.rounded(), load_dft(matrices + MATRIX_VECTORS));
 #pragma unroll
-    for (int row = 0; row < 2; row++) d.multiply_row<false>(row, bins[row]);
+    for (int row = 0; row < 2; row++) d.multiply_row<false>(row, bins(row));
     d = transform_to_rows<true>(d.rounded(), load_dft(matrices + 2 * MATRIX_VECTORS));
     multiply<true>(d, back);
     return transform_to_rows<true>(d.rounded(), load_dft(matrices + 3 * MATRIX_VECTORS));
@@ -124,11 +130,12 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
     u32 k1 = two * 2 % N1;
     from ^= forward_place(two * 2, 0, 0), to ^= backward_place(two, 0, 0);
     spectrum += k1 * BIN_VECTORS, tables += k1 * OF_BIN;
-    Vector16 bins[2][2];                                 // asked for first, as they come from afar
+    Vector16 bins[2][2];
     Operand x[2];
     Tile d[2];
 #pragma unroll
-    for (int i = 0; i < 4; i++) bins[i / 2][i % 2] = load_bins(spectrum + i / 2 % N1 * BIN_VECTORS + i % 2 * 32);
+    for (int i = 0; i < 4; i++)
+        if (!AHEAD) bins[i / 2][i % 2] = spectrum[i / 2 % N1 * BIN_VECTORS + i % 2 * 32];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         Vector16 v = vector_at(planes, from ^ forward_place(i / 2, 0, i % 2 * 8));
@@ -136,8 +143,15 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
         x[i / 2].im[i % 2] = v.word[2], x[i / 2].im[2 + i % 2] = v.word[3];
     }
 #pragma unroll
-    for (int i = 0; i < 2; i++) d[i] = convolve_row(x[i], bins[i], factors, back, tables + i % N1 * OF_BIN);
+    for (int i = 0; i < 2; i++) {
+        auto bins_of = [&](int row) {
+            if (AHEAD && i == 0 && row == 0) cp_async_wait_all();
+            return AHEAD ? own_bins(planes)[i * BIN_VECTORS + row * 32] : bins[i][row];
+        };
+        d[i] = convolve_row(x[i], bins_of, factors, back, tables + i % N1 * OF_BIN);
+    }
     __syncwarp();                                        // all lanes have read what is overwritten
+    if (AHEAD && two % 4 < 3) ask_for_bins(planes, spectrum + 2 * BIN_VECTORS);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         int row = i / 2, half = i % 2;
@@ -206,11 +220,13 @@ void fftconv_short(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, co
     Rows rows;
     load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
     griddepcontrol_wait();                               // what arrange_short.cu leaves may come while sequences do
+    u32 first = forgotten(threadIdx.x) / 32 * 4;
+    spectrum += (long long)head_of_block() * N1 * BIN_VECTORS + own_lane();
+    if (AHEAD) ask_for_bins(planes, spectrum + first * 2 * BIN_VECTORS);
     transform_columns_in(planes, rows, tables);
     Factors factors = load_factors(tables, 1), back = load_factors(tables, scales[head_of_block()]);
     __syncthreads();
-    u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = forgotten(threadIdx.x) / 32 * 4;
-    spectrum += (long long)head_of_block() * N1 * BIN_VECTORS + lane;
+    u32 lane = own_lane(), g = lane / 4, q = lane % 4;
 #pragma unroll 1
     for (u32 two = first; two < first + 4; two++)
         convolve_two(planes, two, forward_place(0, q, g), backward_place(0, g, q * 2), factors, back, tables + BIN_MATRICES + lane, spectrum);
