@@ -71,7 +71,7 @@ fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Scratc
 
 fn convolve(convolution: &Convolution, scratch: Scratch) -> Launch {
     let launch = cuda::convolve(convolution, scratch);
-    let bins_ahead = if convolution.cut.n == LONGEST as u64 { 4096 } else { 0 };
+    let bins_ahead = if convolution.cut.n == LONGEST as u64 { 2048 } else { 0 };
     Launch {
         source: &SHORT,
         entry: "fftconv_short",

@@ -10,7 +10,7 @@
 // Spills: at most 152 bytes a thread, 44 where all elements are there: with 128 registers 16 warps share a multiprocessor.
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands); dynamic shared memory: 16384 bytes, and
-// 4096 at 4096 points.
+// 2048 at 4096 points.
 // It may start before what arranges its spectra has ended.
 // Arguments: those of sm80_monarch.cu; tables, spectrum and scales as arrange_short.cu leaves them.
 // Macros: those of monarch.h and signals.h.
@@ -102,24 +102,22 @@ template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) 
     for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
 }
 
-// Bins of two rows. Those of several pairs share them and find them in the L1 cache. A lone pair's read each once, from L2: the lane asks for
-// them half a turn ahead, to places of its own behind the planes.
+// Bins of a row. Those of several pairs share them and find them in the L1 cache. A lone pair's read each once, from L2: the lane asks for a
+// row's when it has those of the row before, and keeps them behind the planes.
 constexpr bool AHEAD = PAIRS == 1;
-constexpr int TURN_VECTORS = 4 * 32;                     // of a warp
 
-DEVICE Vector16* own_bins(u8* planes) { return reinterpret_cast<Vector16*>(planes + 2 * PLANE) + threadIdx.x / 32 * TURN_VECTORS + own_lane(); }
+DEVICE Vector16* own_bins(u8* planes) { return reinterpret_cast<Vector16*>(planes + 2 * PLANE) + threadIdx.x / 32 * BIN_VECTORS + own_lane(); }
 DEVICE void ask_for_bins(u8* planes, const Vector16* spectrum) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) cp_async_cg(cvta_shared(own_bins(planes) + i * 32), spectrum + i * 32);
+    for (int row = 0; row < 2; row++) cp_async_cg(cvta_shared(own_bins(planes) + row * 32), spectrum + row * 32);
 }
 
-// A row from stage 1 to what the inverse of stage 1 takes. Tables and bins are those of its k1.
-template <class Bins> DEVICE Tile convolve_row(const Operand& x, Bins bins, const Factors& factors, const Factors& back, const Vector16* matrices) {
+// A row from stage 1 to what the inverse of stage 1 takes. Tables are those of its k1.
+template <class Bins> DEVICE Tile convolve_row(const Operand& x, Bins multiply_by_bins, const Factors& factors, const Factors& back, const Vector16* matrices) {
     Tile d = transform_to_rows<false>(x, load_dft(matrices));
     multiply<false>(d, factors);
     d = transform_columns<false>(d.rounded(), load_dft(matrices + MATRIX_VECTORS));
-#pragma unroll
-    for (int row = 0; row < 2; row++) d.multiply_row<false>(row, bins(row));
+    multiply_by_bins(d);
     d = transform_to_rows<true>(d.rounded(), load_dft(matrices + 2 * MATRIX_VECTORS));
     multiply<true>(d, back);
     return transform_to_rows<true>(d.rounded(), load_dft(matrices + 3 * MATRIX_VECTORS));
@@ -144,14 +142,17 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
     }
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-        auto bins_of = [&](int row) {
-            if (AHEAD && i == 0 && row == 0) cp_async_wait_all();
-            return AHEAD ? own_bins(planes)[i * BIN_VECTORS + row * 32] : bins[i][row];
+        auto multiply_by_bins = [&](Tile& tile) {
+            if (AHEAD) cp_async_wait_all();
+#pragma unroll
+            for (int row = 0; row < 2; row++) tile.multiply_row<false>(row, AHEAD ? own_bins(planes)[row * 32] : bins[i][row]);
+            if (!AHEAD) return;
+            __syncwarp();                                // what is overwritten has been read
+            if (i == 0 || two % 4 < 3) ask_for_bins(planes, spectrum + (i + 1) * BIN_VECTORS);
         };
-        d[i] = convolve_row(x[i], bins_of, factors, back, tables + i % N1 * OF_BIN);
+        d[i] = convolve_row(x[i], multiply_by_bins, factors, back, tables + i % N1 * OF_BIN);
     }
     __syncwarp();                                        // all lanes have read what is overwritten
-    if (AHEAD && two % 4 < 3) ask_for_bins(planes, spectrum + 2 * BIN_VECTORS);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         int row = i / 2, half = i % 2;
