@@ -1,4 +1,4 @@
-// What sm80_short.cu reads beside its signals: the tables of its transforms, and the filters' spectra in the order of its fragments.
+// What sm80_short.cu and sm90_resident.cu read beside its signals: the tables of its transforms, and the filters' spectra in the order of its fragments.
 //
 // Mapping: as arrange.cu has it. The first TABLE_BLOCKS blocks compute tables, then a block serves a head: it holds the half spectrum in
 // registers until its largest part is known, leaves it in shared memory as pairs of fp16 over a power of two, and gathers from there; the
@@ -6,7 +6,7 @@
 //
 // Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
 // (heads, FOLD N/2 + 1, 2) f32, tables (SHORT_TABLES vectors), arranged (heads, N1 BIN_VECTORS vectors), scales (heads) f32.
-// Macros: those of bins.h.
+// Macros: those of bins.h and short.h.
 #include "fftconv/bins.h"
 #include "fftconv/short.h"
 
@@ -28,46 +28,67 @@ DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, 
         // The mirror image is the conjugate: the sign of the upper half.
         arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
     }
-    if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages();
+    if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages<MERGED_ROWS>();
 }
 
 // Tables.
 
 // Two entries in a row of a matrix, real or imaginary parts.
-template <class F> DEVICE u32 entries(int i, float scale, F entry_of) {
+template <class F> DEVICE u32 entries(bool imaginary, int line, int column, float scale, F entry_of) {
     float entry[2];
     for (int e = 0; e < 2; e++) {
-        Complex w = entry_of(matrix_line(i), first_column(i) + e);
-        entry[e] = (i / 128 % 2 ? w.im : w.re) * (scale / 4);
+        Complex w = entry_of(line, column + e);
+        entry[e] = (imaginary ? w.im : w.re) * (scale / 4);
     }
     return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
+template <class F> DEVICE u32 entries(int i, float scale, F entry_of) { return entries(i / 128 % 2, matrix_line(i), first_column(i), scale, entry_of); }
 
 // Rows of different sequences do not mix.
 DEVICE Complex rows_root(int row, int column) { return row / N1 == column / N1 ? root(row % N1 * (column % N1), N1) : Complex{0, 0}; }
 
-DEVICE u32 rows_entries(int i) { return entries(i, DFT_SCALE<ELEMENT>, rows_root); }
+DEVICE u32 rows_entries(int i) {
+    int tile = i / 256;
+    return entries(i, DFT_SCALE<ELEMENT>, [&](int k1, int n1) { return rows_root(tile / ROW_TILES * 16 + k1, tile % ROW_TILES * 16 + n1); });
+}
 
 // Of the conjugate: of eight columns what real parts are multiplied by, and then what imaginary parts are.
 DEVICE u32 both_parts(int i) {
-    int half = i / 128 % 2;
-    bool imaginary = i / 256, of_imaginary = i % 4 / 2;
+    int eight = i / 128 % EIGHTS, tile = i / (256 * EIGHTS);
+    bool imaginary = i / (128 * EIGHTS) % 2, of_imaginary = i % 4 / 2;
     float entry[2];
     for (int e = 0; e < 2; e++) {
-        Complex w = rows_root(matrix_line(i), i / 4 % 4 * 2 + e + half * 8);
+        Complex w = rows_root(tile * 16 + matrix_line(i), i / 4 % 4 * 2 + e + eight * 8);
         entry[e] = (imaginary == of_imaginary ? w.re : imaginary ? -w.im : w.im) * (DFT_SCALE<ELEMENT> / 4);
     }
     return cvt_rn_x2<ELEMENT>(entry[0], entry[1]);
 }
 
-// Of one k1: forward, its factors go with what is contracted, n2 or n3; backward with what results.
+// w_256^(n3 k2), of forward results (k2, n3) and of backward ones.
+DEVICE u32 factors(int i) {
+    bool back = i / 256;
+    int row = result_row(i), column = result_column(i);
+    return pair(root(back ? last_slot(row) * column : row * last_slot(column), 256));
+}
+
+// Of stages 2 and 3 of one k1: factors go with what is contracted, n2 or n3.
+DEVICE Complex second_root(int k2, int n2, int k1) { return root(n2 * (N1 * k2 + k1), 16 * N1); }
+DEVICE Complex third_root(int k3, int n3, int k1) { return root(n3 * (16 * N1 * k3 + k1), N); }
+
 DEVICE u32 bin_entries(int i, int k1) {
-    constexpr float SCALE = MERGED_SLOTS ? MERGED_SCALE<ELEMENT> : DFT_SCALE<ELEMENT>;
-    switch (i / (4 * MATRIX_VECTORS)) {
-    case 0: return entries(i, SCALE, [&](int k2, int slot) { return root(second_slot(slot) * (N1 * k2 + k1), 16 * N1); });
-    case 1: return entries(right_word(i), SCALE, [&](int k3, int n3) { return root(n3 * (16 * N1 * k3 + k1), N); });
-    case 2: return entries(i, SCALE, [&](int n3, int k3) { return root(n3 * (16 * N1 * k3 + k1), N); });
-    default: return entries(i, SCALE, [&](int n2, int k2) { return root(n2 * (N1 * k2 + k1), 16 * N1); });
+    constexpr float SCALE = MERGED_ROWS ? MERGED_SCALE<ELEMENT> : DFT_SCALE<ELEMENT>;
+    int matrix = i / (4 * MATRIX_VECTORS);
+    if constexpr (RESIDENT) {                            // blocks of eight lines and eight columns
+        int block = i / 32 % 8, column = i % 4 * 2, line = i / 4 % 8;
+        if (matrix == 0)
+            return entries(block / 2 % 2, line + block % 2 * 8, column + block / 4 * 8, SCALE, [&](int k2, int n2) { return second_root(k2, n2, k1); });
+        return entries(block / 4, line + block / 2 % 2 * 8, column + block % 2 * 8, SCALE, [&](int k3, int slot) { return third_root(k3, last_slot(slot), k1); });
+    }
+    switch (matrix) {
+    case 0: return entries(i, SCALE, [&](int k2, int slot) { return second_root(k2, second_slot(slot), k1); });
+    case 1: return entries(right_word(i), SCALE, [&](int k3, int n3) { return third_root(k3, n3, k1); });
+    case 2: return entries(i, SCALE, [&](int n3, int k3) { return third_root(k3, n3, k1); });
+    default: return entries(i, SCALE, [&](int n2, int k2) { return second_root(k2, n2, k1); });
     }
 }
 
@@ -75,7 +96,7 @@ DEVICE u32 bin_entries(int i, int k1) {
 DEVICE u32 table_word(int i) {
     if (i < BOTH_PARTS * 4) return rows_entries(i);
     if (i < FACTORS * 4) return both_parts(i - BOTH_PARTS * 4);
-    if (i < BIN_MATRICES * 4) return pair(root(result_row(i - FACTORS * 4) * result_column(i - FACTORS * 4), 256));
+    if (i < BIN_MATRICES * 4) return factors(i - FACTORS * 4);
     i -= BIN_MATRICES * 4;
     return bin_entries(i % (OF_BIN * 4), i / (OF_BIN * 4));
 }

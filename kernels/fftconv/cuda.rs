@@ -57,7 +57,7 @@ static MONARCH: Source = Source {
 };
 
 /// Architectures whose blocks have less than the 128 KB of shared memory that it takes.
-const NARROW: [&str; 4] = ["sm_86", "sm_89", "sm_120", "sm_121"];
+pub const NARROW: [&str; 4] = ["sm_86", "sm_89", "sm_120", "sm_121"];
 
 /// Blocks of a grid along y.
 const MOST_GROUPS: u64 = 65_535;

@@ -73,15 +73,15 @@ impl Filters {
 }
 
 /// What convolves in one pass over memory.
-pub struct Kernels {
+pub struct Kernels<'a> {
     /// Makes the tables of a transform, and brings so many spectra into its order.
     pub arrange: fn(Cut, Dtype, u64, Filters, Scratch) -> Launch,
     /// Convolves.
-    pub convolve: fn(&Convolution, Scratch) -> Launch,
+    pub convolve: &'a dyn Fn(&Convolution, Scratch) -> Launch,
 }
 
 /// Of any length that a block holds.
-pub const ANY: Kernels = Kernels { arrange: cuda::arrange, convolve: cuda::convolve };
+pub const ANY: Kernels<'static> = Kernels { arrange: cuda::arrange, convolve: &cuda::convolve };
 
 /// The passes that the filter needs.
 pub fn plan(problem: &Problem, _info: &Info) -> Plan {
@@ -89,7 +89,7 @@ pub fn plan(problem: &Problem, _info: &Info) -> Plan {
 }
 
 /// The spectra of filters given in time, then all spectra in the kernel's order, then the passes.
-pub fn plan_of(problem: &Problem, passes: &[Pass], kernels: &Kernels) -> Plan {
+pub fn plan_of(problem: &Problem, passes: &[Pass], kernels: &Kernels<'_>) -> Plan {
     let sizes = Sizes::of(problem);
     let heads = sizes.h as u64;
     let last = y_index(sizes.gated);

@@ -13,9 +13,11 @@ use crate::tile::{self, needs_sm};
 use tilemark_core::launch::{Header, Launch, Plan, Source};
 use tilemark_core::{Dtype, Info, Problem};
 
-const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
+/// How a transform is cut up whose first and last stage go straight to memory.
+pub const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
 
-static ARRANGE: Source = Source {
+/// Brings spectra and tables into the order of kernels that follow that cut.
+pub static ARRANGE: Source = Source {
     path: "fftconv/arrange_short.cu",
     text: include_str!("arrange_short.cu"),
     headers: &[
@@ -45,7 +47,7 @@ static SHORT: Source = Source {
     ],
 };
 
-const SHORT_KERNELS: Kernels = Kernels { arrange, convolve };
+const SHORT_KERNELS: Kernels<'static> = Kernels { arrange, convolve: &convolve };
 
 /// The longest transform of which a block has whole rows of 256 elements.
 const LONGEST: usize = 4096;

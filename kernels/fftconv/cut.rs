@@ -144,7 +144,13 @@ impl Cut {
         if self.shifted {
             self.residues * of_residue
         } else {
-            of_residue + (self.residues - 1) * points / 4
+            (of_residue + (self.residues - 1) * points / 4).max(self.resident_vectors())
         }
+    }
+
+    /// What `short.h` counts where tables are resident.
+    fn resident_vectors(self) -> u64 {
+        let row_tiles = (self.n / 256).div_ceil(16);
+        192 * row_tiles * row_tiles + 128 + self.n / 2
     }
 }

@@ -22,6 +22,7 @@ mod cuda_cluster;
 mod cuda_outer;
 mod cuda_outer_backward;
 mod cuda_passes;
+mod cuda_resident;
 mod cuda_short;
 mod cut;
 mod hip;
@@ -79,7 +80,7 @@ const fn size(name: &'static str, meaning: &'static str, default: AxisDefault) -
     Axis { name, meaning, kind: AxisKind::Integer { min: 1 }, default }
 }
 
-static IMPLEMENTATIONS: [Implementation; 8] = [
+static IMPLEMENTATIONS: [Implementation; 9] = [
     Implementation {
         name: "cpu_naive",
         idea: "a sequence at a time on one thread, by transforms of radix 2",
@@ -107,6 +108,13 @@ static IMPLEMENTATIONS: [Implementation; 8] = [
         standing: Standing::Candidate,
         supports: cuda_short::any_since_sm80,
         code: Code::Steps(cuda_short::plan),
+    },
+    Implementation {
+        name: "sm90_resident",
+        idea: "the same up to 8192 points, by blocks that keep tables and a head's spectrum in shared memory while they go through the batch",
+        standing: Standing::Candidate,
+        supports: cuda_resident::any_since_sm90,
+        code: Code::Steps(cuda_resident::plan),
     },
     Implementation {
         name: "sm90_cluster",

@@ -153,7 +153,7 @@ DEVICE int exponent_of(float largest) { return int(__float_as_uint(largest) >> 2
 DEVICE float power_of_two(int exponent) { return __uint_as_float(u32(127 + exponent) << 23); }
 
 // What undoes the scales of a convolution's six stages of matrices, its transforms being N-fold, and folded ones FOLD N-fold.
-DEVICE float undone_stages() {
-    constexpr float FIRST = DFT_SCALE<ELEMENT> / 4, OTHERS = MERGED_SLOTS ? MERGED_SCALE<ELEMENT> / 4 : FIRST;
+template <bool MERGED = MERGED_SLOTS> DEVICE float undone_stages() {
+    constexpr float FIRST = DFT_SCALE<ELEMENT> / 4, OTHERS = MERGED ? MERGED_SCALE<ELEMENT> / 4 : FIRST;
     return 1 / (FIRST * FIRST * OTHERS * OTHERS * OTHERS * OTHERS * N * FOLD);
 }

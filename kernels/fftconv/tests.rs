@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda, cuda_cluster, cuda_short, hip};
+use super::{FftConv, cuda, cuda_cluster, cuda_resident, cuda_short, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -207,6 +207,30 @@ fn where_a_block_has_whole_rows_it_goes_straight_to_memory() {
     assert_eq!(entries("b=3,h=2,n=256"), short);
     assert_eq!(entries("b=3,h=2,n=4096,l=4095,gated=true"), short);
     assert_eq!(entries("b=3,h=2,n=65536,kept=1"), short);
+}
+
+#[test]
+fn blocks_that_stay_are_one_a_multiprocessor() {
+    let launch = |shape: &str| {
+        let problem = problem(&FftConv, shape, Dtype::Bf16);
+        let info = device(Vendor::Nvidia, "sm_90a");
+        cuda_resident::any_since_sm90(&problem, &info).expect("shared memory has its tables");
+        let plan = cuda_resident::plan(&problem, &info);
+        let Some(Step::Early(launch)) = plan.steps.last() else { panic!("no launch: {plan:?}") };
+        (launch.grid, launch.block[0], launch.dynamic_shared_bytes >> 10)
+    };
+    // A turn has four pairs of a head at 8192 points, and twice as many at half as many points.
+    assert_eq!(launch("b=64,h=768,n=8192"), ([132, 1, 1], 512, 224));
+    assert_eq!(launch("b=9,h=3,n=8192"), ([6, 1, 1], 512, 224));
+    assert_eq!(launch("b=17,h=3,n=4096"), ([6, 1, 1], 512, 176));
+    assert_eq!(launch("b=1,h=2,n=256"), ([2, 1, 1], 512, 131));
+    let refusal = |n: u64, arch| {
+        let problem = problem(&FftConv, &format!("b=1,h=1,n={n}"), Dtype::F16);
+        cuda_resident::any_since_sm90(&problem, &device(Vendor::Nvidia, arch)).err()
+    };
+    assert!(refusal(16384, "sm_90a").is_some_and(|why| why.contains("8192")));
+    assert!(refusal(8192, "sm_120").is_some_and(|why| why.contains("224 KB")));
+    assert!(refusal(256, "sm_89").is_some_and(|why| why.contains("sm_90")));
 }
 
 #[test]

@@ -1,0 +1,327 @@
+// y = iFFT(FFT(u) K) by heads as sm80_short.cu has it, of at most 8192 points: tables and a head's spectrum stay in shared memory while a block
+// goes through the batch.
+//
+// Mapping: a block fills a multiprocessor and has a part of all turns; in a turn each of its GROUPS takes as many pairs of batch items of one
+// head as have 16 rows of 256 elements, or 32 (short.h), two sequences of a pair as real and imaginary part, and meets by itself. A warp has
+// an equal share of the columns of all rows for the first and the last stage, and 8 rows for what is between: these it takes by twos, from
+// shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So numbers go through shared
+// memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded.
+// Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
+// 44 instructions for each complex number that a thread has at N = 8192, 41 below.
+// Spills: at most 176 bytes a thread, some of them what a turn begins with: 16 warps with 128 registers fill the multiprocessor.
+//
+// Launch. block (THREADS), grid (any: one block a multiprocessor); dynamic shared memory: SHARED bytes. It may start before what arranges its
+// spectra has ended.
+// Arguments: those of sm80_monarch.cu; tables, spectrum and scales as arrange_short.cu leaves them.
+// Macros: those of short.h, with RESIDENT, and signals.h.
+#include "fftconv/short.h"
+
+constexpr int WARPS = EIGHTS, GROUPS = 16 / WARPS;       // of a group; 128 registers a thread
+constexpr int THREADS = 512, GROUP_THREADS = 32 * WARPS;
+#include "fftconv/stages.h"
+#include "fftconv/signals.h"
+
+constexpr int GROUP_BYTES = HELD_ROWS * 1024, TABLE_BYTES = N1 * OF_BIN * 16, SPECTRUM_BYTES = N1 * BIN_VECTORS * 16;
+constexpr int SHARED = GROUPS * GROUP_BYTES + TABLE_BYTES + SPECTRUM_BYTES;
+static_assert(SHARED <= 227 << 10, "shared memory of a block");
+
+DEVICE u32 own_group() { return forgotten(threadIdx.x) / GROUP_THREADS; }
+DEVICE u32 own_warp() { return forgotten(threadIdx.x) / 32 % WARPS; }
+DEVICE void meet_group() { bar_sync(1 + own_group(), GROUP_THREADS); }
+
+// Rows of a lane's fragments, of 16: those of an operand's columns 2 q, + 1, + 8, + 9; and the item and the element that a row begins with.
+DEVICE constexpr int row_of(int i) { return i % 2 + i / 2 * 8; }
+DEVICE constexpr int item_of(int row) { return row / N1 * 2; }
+DEVICE constexpr int element_of(int row) { return row % N1 * 256; }
+
+// A warp's columns are 64 of 32 rows, or two halves of 64 of 16 rows: what a pass of two has.
+constexpr int HALVES = 2 / ROW_TILES;
+DEVICE constexpr int pass_row(int pass) { return HALVES == 1 ? pass * 16 : 0; }
+DEVICE constexpr int pass_column(int pass) { return HALVES == 1 ? 0 : pass * 64; }
+
+// Places of vectors in shared memory, linear over GF(2). Forward, one has n3 and n3 + 4, real and imaginary part, of two n2, n2 / 2 being `two`;
+// `quad` counts its n3. Backward, it has two n3, real and imaginary part, each of rows 2 `two` and 2 `two` + 1. Both have two rows in the same
+// 2 KB; what eight lanes touch at once is in different banks.
+DEVICE constexpr u32 forward_place(u32 row, u32 two, u32 n3) { return ((row * 8 + two) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (row & 1); }
+DEVICE constexpr u32 backward_place(u32 two, u32 n2, u32 n3) { return ((two * 16 + n2) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (n2 & 1) ^ (n2 >> 1 & 1); }
+DEVICE Vector16& vector_at(u8* planes, u32 place) { return *reinterpret_cast<Vector16*>(planes + place * 16); }
+
+// What stays in shared memory.
+
+DEVICE void copy_in(u8* to, const Vector16* from, int bytes) {
+#pragma unroll 1
+    for (int at = threadIdx.x * 16; at < bytes; at += THREADS * 16) cp_async_cg(cvta_shared(to + at), from + at / 16);
+}
+
+// Stage 1.
+
+// Vectors of eight elements, by passes, sequences of a pair, and rows.
+struct Rows { Vector16 v[2][2][4]; };
+
+DEVICE void load_rows(Rows& rows, const Signals& s) {
+#pragma unroll
+    for (int i = 0; i < 16; i++) {
+        int pass = i / 8, part = i / 4 % 2, row = pass_row(pass) + row_of(i % 4);
+        rows.v[pass][part][i % 4] = load_input(s, item_of(row) + part, element_of(row) + pass_column(pass));
+    }
+}
+
+// Neighbouring rows side by side, as words of an operand: element e of rows i and i + 1, i being even, is word e / 2 of vector i + e % 2.
+DEVICE void interleave(Rows& rows) {
+#pragma unroll
+    for (int i = 0; i < 32; i++) {
+        u32 &a = rows.v[i / 16][i / 8 % 2][i / 4 % 2 * 2].word[i % 4], &b = rows.v[i / 16][i / 8 % 2][i / 4 % 2 * 2 + 1].word[i % 4];
+        u32 low = join(a, b, 0);
+        b = join(a, b, 1), a = low;
+    }
+}
+
+// Column g of a product is an element of the lane's vector; those of lanes g and g + 1 have neighbouring n2, and so are a word of stage 2's operand.
+DEVICE u32 own_vector(u32 g) { return g & 4 | g << 1 & 2 | g >> 1 & 1; }
+
+// Element e of a tile of the rows and of those that it is contracted with.
+DEVICE void transform_element(float (&re)[4], float (&im)[4], const Rows& rows, int half, int e, const Dft (&f)[ROW_TILES]) {
+#pragma unroll
+    for (int tile = 0; tile < ROW_TILES; tile++) {
+        auto word = [&](int part, int i) { return rows.v[half + tile][part][i + e % 2].word[e / 2]; };
+        u32 re0 = word(0, 0), re1 = word(0, 2), im0 = word(1, 0), im1 = word(1, 2);
+        mma_m16n8k16(ELEMENT{}, re, f[tile].re, re0, re1);
+        mma_m16n8k16(ELEMENT{}, im, f[tile].im, re0, re1);
+        mma_m16n8k16(ELEMENT{}, re, f[tile].minus_im, im0, im1);
+        mma_m16n8k16(ELEMENT{}, im, f[tile].re, im0, im1);
+    }
+}
+
+DEVICE void transform_columns_in(u8* planes, Rows& rows, const Vector16* tables) {
+    u32 lane = own_lane(), g = lane / 4, q = lane % 4;
+    u32 here = forward_place(g, own_warp() * (8 / WARPS) + q / 2, q % 2 * 8);
+    interleave(rows);
+#pragma unroll
+    for (int pass = 0; pass < 2; pass++) {
+        Dft f[ROW_TILES];
+#pragma unroll
+        for (int tile = 0; tile < ROW_TILES; tile++) f[tile] = load_dft(tables + ROWS_MATRIX + (pass_row(pass) / 16 * ROW_TILES + tile) * MATRIX_VECTORS + lane);
+#pragma unroll
+        for (int e = 0; e < 8; e += 2) {
+            float re[2][4] = {}, im[2][4] = {};
+#pragma unroll
+            for (int i = 0; i < 2; i++) transform_element(re[i], im[i], rows, pass_column(pass) / 64, e + i, f);
+#pragma unroll
+            for (int row = 0; row < 2; row++) {
+                auto word = [&](const float (&d)[4]) { return cvt_rn_x2<ELEMENT>(d[2 * row], d[2 * row + 1]); };
+                u32 there = forward_place(pass_row(pass) + row * 8, pass_column(pass) / 32, e);
+                vector_at(planes, here ^ there) = {word(re[0]), word(im[0]), word(re[1]), word(im[1])};
+            }
+            __syncwarp();                                // one product's results after another's, lest all be held
+        }
+    }
+}
+
+// Stages 2 and 3, the spectrum and the inverses.
+
+// w_256^(n3 k2), by the lane's columns.
+struct Factors { Complex w[2][4]; };
+
+DEVICE Factors load_factors(const Vector16* tables, float scale) {
+    Factors factors;
+#pragma unroll
+    for (int row = 0; row < 2; row++) {
+        Vector16 pairs = tables[row * 32 + own_lane()];
+#pragma unroll
+        for (int c = 0; c < 4; c++) {
+            Complex w = halves(pairs.word[c]);
+            factors.w[row][c] = {w.re * scale, w.im * scale};
+        }
+    }
+    return factors;
+}
+
+template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) {
+#pragma unroll
+    for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
+}
+
+// Where the lane's lines of a k1's matrices stand in shared memory. That of stage 2 has by halves of n2 real parts and then imaginary ones, each
+// by halves of k2: as they come, as left operand of real and imaginary parts of half the n2; and transposed, as left operand of all k2.
+struct Lines {
+    u32 forward, back;
+
+    DEVICE Lines at(u32 k1) const { return {forward + k1 * OF_BIN * 16, back + k1 * OF_BIN * 16}; }
+};
+
+DEVICE Lines lines_of_lane(u32 matrices, u32 lane) { return {matrices + lane * 16, matrices + (lane / 8 % 2 * 32 + lane / 16 * 8 + lane % 8) * 16}; }
+
+DEVICE Dft dft_of(const u32 (&re)[4], const u32 (&im)[4]) {
+    Dft f;
+#pragma unroll
+    for (int i = 0; i < 4; i++) f.re[i] = re[i], f.im[i] = im[i], f.minus_im[i] = im[i] ^ 0x80008000;
+    return f;
+}
+
+// Real parts and then imaginary ones, `apart` bytes apart, transposed or not.
+template <bool TRANSPOSED> DEVICE Dft resident_dft(u32 at, u32 apart) {
+    u32 re[4], im[4];
+    if (TRANSPOSED) ldmatrix_x4_trans(re, at), ldmatrix_x4_trans(im, at + apart);
+    else ldmatrix_x4(re, at), ldmatrix_x4(im, at + apart);
+    return dft_of(re, im);
+}
+
+// A row of stage 1's results as stage 2 takes it: by halves of n2, vectors of two halves of n3, real and imaginary part.
+struct Row { Vector16 v[2]; };
+
+// Stage 2. Real and imaginary parts of eight n2 are contracted at once, since they lie side by side.
+DEVICE Tile transform_row(const Row& x, u32 lines) {
+    Tile d;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        u32 re[4], im[4];
+        ldmatrix_x4(re, lines + i * 512), ldmatrix_x4(im, (lines ^ 256) + i * 512);
+        re[2] ^= 0x80008000, re[3] ^= 0x80008000;
+        for (int half = 0; half < 2; half++) {
+            mma_m16n8k16(ELEMENT{}, d.re[half], re, x.v[i].word[half * 2], x.v[i].word[half * 2 + 1]);
+            mma_m16n8k16(ELEMENT{}, d.im[half], im, x.v[i].word[half * 2], x.v[i].word[half * 2 + 1]);
+        }
+    }
+    return d;
+}
+
+// A row from stage 1 to what the inverse of stage 1 takes. Matrices and bins are the lane's of its k1.
+DEVICE Tile convolve_row(const Row& x, const Vector16* bins, const Factors& factors, const Factors& back, Lines lines) {
+    constexpr u32 THIRD = MATRIX_VECTORS * 16;
+    Tile d = transform_row(x, lines.forward);
+    multiply<false>(d, factors);
+    d = transform_columns<false>(d.rounded(), resident_dft<false>(lines.forward + THIRD, 512));
+#pragma unroll
+    for (int row = 0; row < 2; row++) d.multiply_row<false>(row, bins[row * 32]);
+    d = transform_to_rows<true>(d.rounded(), resident_dft<true>(lines.forward + THIRD, 512));
+    multiply<true>(d, back);
+    return transform_to_rows<true>(d.rounded(), resident_dft<true>(lines.back, 256));
+}
+
+// Two rows; `from` and `to` are the lane's places in the first ones, and lines and spectrum are the lane's.
+DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& factors, const Factors& back, Lines lines, const Vector16* spectrum) {
+    u32 k1 = two * 2 % N1;
+    from ^= forward_place(two * 2, 0, 0), to ^= backward_place(two, 0, 0);
+    Row x[2];
+    Tile d[2];
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i / 2].v[i % 2] = vector_at(planes, from ^ forward_place(i / 2, i % 2 * 4, 0));
+#pragma unroll
+    for (int i = 0; i < 2; i++) d[i] = convolve_row(x[i], spectrum + (k1 + i % N1) * BIN_VECTORS, factors, back, lines.at(k1 + i % N1));
+    __syncwarp();                                        // all lanes have read what is overwritten
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int row = i / 2, c = i % 2;
+        auto word = [&](float (Tile::*part)[2][4], int half) { return cvt_rn_x2<ELEMENT>((d[0].*part)[half][2 * row + c], (d[1].*part)[half][2 * row + c]); };
+        vector_at(planes, to ^ backward_place(0, row * 8, c * 2)) = {word(&Tile::re, 0), word(&Tile::im, 0), word(&Tile::re, 1), word(&Tile::im, 1)};
+    }
+}
+
+// The warp's rows.
+DEVICE void convolve_own(u8* planes, const Factors& factors, const Factors& back, const u8* matrices, const u8* bins) {
+    u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = own_warp() * 4;
+    const Vector16* spectrum = reinterpret_cast<const Vector16*>(bins) + lane;
+#pragma unroll 1
+    for (u32 two = first; two < first + 4; two++)
+        convolve_two(planes, two, forward_place(0, q, g * 2), backward_place(0, g, q * 4), factors, back, lines_of_lane(cvta_shared(matrices), lane), spectrum);
+}
+
+// The inverse of stage 1.
+
+// Contracts real and imaginary parts of eight rows at once, as words of both lie side by side: what these are multiplied by, by eights of
+// the rows, for real and for imaginary results.
+struct BothParts { u32 word[2][EIGHTS][4]; };
+
+// `tables` is the lane's place.
+DEVICE BothParts load_both_parts(const Vector16* tables) {
+    BothParts a;
+#pragma unroll
+    for (int i = 0; i < 2 * EIGHTS; i++) {
+        Vector16 v = tables[i * 32];
+#pragma unroll
+        for (int j = 0; j < 4; j++) a.word[i / EIGHTS][i % EIGHTS][j] = v.word[j];
+    }
+    return a;
+}
+
+// Results in vectors, by sequences of a pair, rows, and which of the two vectors of a row.
+struct Results { Vector16 v[2][2][2]; };
+
+DEVICE void transform_columns_out(Results& results, u8* planes, u32 here, const BothParts& a) {
+#pragma unroll
+    for (int two = 0; two < 4; two++) {
+        float d[2][2][4] = {};                           // by parts, elements
+#pragma unroll
+        for (int eight = 0; eight < EIGHTS; eight++) {
+            Vector16 b = vector_at(planes, here ^ backward_place(eight * 4, 0, two * 2));
+#pragma unroll
+            for (int i = 0; i < 4; i++) mma_m16n8k16(ELEMENT{}, d[i % 2][i / 2], a.word[i % 2][eight], b.word[i / 2 * 2], b.word[i / 2 * 2 + 1]);
+        }
+#pragma unroll
+        for (int i = 0; i < 8; i++) results.v[i / 4][i / 2 % 2][i % 2].word[two] = cvt_rn_x2<ELEMENT>(d[i / 4][0][i % 4], d[i / 4][1][i % 4]);
+        __syncwarp();
+    }
+}
+
+// Where result i of a pass goes, or its gate comes from, and what is done there.
+template <class F> DEVICE void for_each_result(int pass, F apply) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        int part = i / 4, row = pass_row(pass) + i / 2 % 2 * 8, vector = i % 2;
+        apply(i, item_of(row) + part, element_of(row) + pass_column(pass) + vector * 32);
+    }
+}
+
+DEVICE void store_columns(u8* planes, const Signals& out, const Vector16* tables) {
+    u32 lane = own_lane(), g = lane / 4, q = lane % 4;
+    u32 here = backward_place(q, own_warp() * (16 / WARPS) + g % 2 * 2 + g / 4, g / 2 % 2 * 8);
+#pragma unroll
+    for (int pass = 0; pass < 2; pass++) {
+        Vector16 gates[8];
+        Results results;
+        for_each_result(pass, [&](int i, int item, int at) { gates[i] = load_gate(out, item, at); });
+        BothParts a = load_both_parts(tables + BOTH_PARTS + pass_row(pass) / 16 * EIGHTS * MATRIX_VECTORS + lane);
+        transform_columns_out(results, planes, here ^ backward_place(0, pass_column(pass) / 16, 0), a);
+        for_each_result(pass, [&](int i, int item, int at) { store_output(out, item, at, results.v[i / 4][i / 2 % 2][i % 2], gates[i]); });
+    }
+}
+
+extern "C" __global__ __launch_bounds__(THREADS, 1)
+void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, const Vector16* tables, const Vector16* spectrum, const float* scales,
+                      ELEMENT* y, int batch, int heads, int length, int pitch) {
+    extern __shared__ __align__(128) u8 memory[];
+    u8 *planes = memory + own_group() * GROUP_BYTES, *matrices = memory + GROUPS * GROUP_BYTES, *bins = matrices + TABLE_BYTES;
+    int of_head = ceil_div(batch, GROUPS * 2 * PAIRS);
+    auto turns_before = [&](u32 block) { return int(u64(of_head) * heads * block / gridDim.x); };
+    int turn = turns_before(blockIdx.x), end = turns_before(blockIdx.x + 1);
+    griddepcontrol_wait();
+    copy_in(matrices, tables + BIN_MATRICES, TABLE_BYTES);
+#pragma unroll 1
+    while (turn < end) {
+        int head = turn / of_head, before = head * of_head, end_of_head = min_int(before + of_head, end);
+        __syncthreads();                                 // nobody reads the spectrum before any more
+        copy_in(bins, spectrum + (long long)head * N1 * BIN_VECTORS, SPECTRUM_BYTES);
+        cp_async_wait_all();
+        __syncthreads();
+#pragma unroll 1
+        for (; turn < end_of_head; turn++) {
+            int first = ((turn - before) * GROUPS + int(own_group())) * 2 * PAIRS;
+            if (first >= batch) continue;
+            // From a row of the first of the group's items on, and from a vector of the warp's columns.
+            auto signals = [&](u32 row, u32 vector) {
+                int at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
+                return signals_at(u, pre, post, y, first + item_of(row), at, head, batch, heads, length, pitch);
+            };
+            Rows rows;
+            load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
+            meet_group();                                // results of the turn before have been read
+            transform_columns_in(planes, rows, tables);
+            Factors factors = load_factors(tables + FACTORS, 1), back = load_factors(tables + FACTORS + 64, scales[head]);
+            meet_group();
+            convolve_own(planes, factors, back, matrices, bins);
+            Signals out = signals(own_lane() / 4, own_lane() % 4);
+            meet_group();
+            store_columns(planes, out, tables);
+        }
+    }
+}
