@@ -5,7 +5,8 @@
 // head as have 16 rows of 256 elements, or 32 (short.h), two sequences of a pair as real and imaginary part, and meets by itself. A warp has
 // an equal share of the columns of all rows for the first and the last stage, and 8 rows for what is between: these it takes by twos, from
 // shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So numbers go through shared
-// memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded.
+// memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded. L2 is asked
+// for the next turn's sequences a turn ahead.
 // Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
 // 44 instructions for each complex number that a thread has at N = 8192, 41 below.
 // Spills: at most 176 bytes a thread, some of them what a turn begins with: 16 warps with 128 registers fill the multiprocessor.
@@ -286,6 +287,13 @@ DEVICE void store_columns(u8* planes, const Signals& out, const Vector16* tables
     }
 }
 
+// Asks L2 for a group's items from `first` on, a thread for each.
+DEVICE void ask_ahead(const ELEMENT* tensor, int first, int head, int batch, int heads, int length, int pitch) {
+    int own = forgotten(threadIdx.x) % GROUP_THREADS;
+    if (!ALIGNED || own >= 2 * PAIRS || first + own >= batch) return;
+    cp_async_bulk_prefetch(tensor + ((long long)(first + own) * heads + head) * pitch, length * 2);
+}
+
 extern "C" __global__ __launch_bounds__(THREADS, 1)
 void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, const Vector16* tables, const Vector16* spectrum, const float* scales,
                       ELEMENT* y, int batch, int heads, int length, int pitch) {
@@ -318,7 +326,18 @@ void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post,
             transform_columns_in(planes, rows, tables);
             Factors factors = load_factors(tables + FACTORS, 1), back = load_factors(tables + FACTORS + 64, scales[head]);
             meet_group();
+            auto ask_for_next = [&] {
+                bool same = turn + 1 < end_of_head;
+                int next = same ? first + GROUPS * 2 * PAIRS : int(own_group()) * 2 * PAIRS;
+                if (turn + 1 == end) return;
+                ask_ahead(u, next, head + !same, batch, heads, length, pitch);
+                if (GATED) ask_ahead(pre, next, head + !same, batch, heads, length, pitch);
+            };
+            // With gates, next ones come later, lest L2 hold three tensors for so long.
+            if (GATED) ask_ahead(post, first, head, batch, heads, length, pitch);
+            else ask_for_next();
             convolve_own(planes, factors, back, matrices, bins);
+            if (GATED) ask_for_next();
             Signals out = signals(own_lane() / 4, own_lane() % 4);
             meet_group();
             store_columns(planes, out, tables);

@@ -46,6 +46,7 @@ void check_cp_async_bulk(const u16* x, u16* y) {
     __shared__ u64 barrier;
     u32 full = start_barriers(&barrier, 1, 1), offset = blockIdx.x * ROWS * COLUMNS;
     if (threadIdx.x) return;
+    cp_async_bulk_prefetch(x + offset, TILE_BYTES);
     mbarrier_arrive_expect_tx(full, TILE_BYTES);
     cp_async_bulk(cvta_shared(tile), x + offset, TILE_BYTES, full);
     mbarrier_try_wait_parity(full, 0);
