@@ -40,7 +40,7 @@ const ROWS: u64 = 128;
 pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
     needs_sm(info, 90)?;
     if NARROW.contains(&info.arch.as_str()) {
-        return Err(format!("takes 224 KB of shared memory, more than {} has", info.arch));
+        return Err(format!("takes 226 KB of shared memory, more than {} has", info.arch));
     }
     cuda_passes::any_up_to(LONGEST, problem, info)
 }
@@ -69,8 +69,8 @@ fn convolve(convolution: &Convolution, scratch: Scratch, info: &Info) -> Launch 
         entry: "fftconv_resident",
         grid: [turns.min(info.units.max(1).into()) as u32, 1, 1],
         block: [512, 1, 1],
-        // The rows, and for each k1 two complex matrices and its bins.
-        dynamic_shared_bytes: (ROWS * 1024 + rows_of_pair * 3072) as u32,
+        // The rows, factors and a scale, and for each k1 two complex matrices and its bins.
+        dynamic_shared_bytes: (ROWS * 1024 + 2064 + rows_of_pair * 3072) as u32,
         ..launch
     }
 }

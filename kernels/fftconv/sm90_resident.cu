@@ -18,12 +18,14 @@
 #include "fftconv/short.h"
 
 constexpr int WARPS = EIGHTS, GROUPS = 16 / WARPS;       // of a group; 128 registers a thread
+constexpr int TURN_ITEMS = GROUPS * 2 * PAIRS;
 constexpr int THREADS = 512, GROUP_THREADS = 32 * WARPS;
 #include "fftconv/stages.h"
 #include "fftconv/signals.h"
 
-constexpr int GROUP_BYTES = HELD_ROWS * 1024, TABLE_BYTES = N1 * OF_BIN * 16, SPECTRUM_BYTES = N1 * BIN_VECTORS * 16;
-constexpr int SHARED = GROUPS * GROUP_BYTES + TABLE_BYTES + SPECTRUM_BYTES;
+// Shared memory: the groups' rows, tables from the factors on, a head's bins and their scale.
+constexpr int GROUP_BYTES = HELD_ROWS * 1024, TABLE_BYTES = (SHORT_TABLES - FACTORS) * 16, SPECTRUM_BYTES = N1 * BIN_VECTORS * 16;
+constexpr int SHARED = GROUPS * GROUP_BYTES + TABLE_BYTES + SPECTRUM_BYTES + 16;
 static_assert(SHARED <= 227 << 10, "shared memory of a block");
 
 DEVICE u32 own_group() { return forgotten(threadIdx.x) / GROUP_THREADS; }
@@ -52,6 +54,15 @@ DEVICE Vector16& vector_at(u8* planes, u32 place) { return *reinterpret_cast<Vec
 DEVICE void copy_in(u8* to, const Vector16* from, int bytes) {
 #pragma unroll 1
     for (int at = threadIdx.x * 16; at < bytes; at += THREADS * 16) cp_async_cg(cvta_shared(to + at), from + at / 16);
+}
+
+// A head's bins and their scale, and what else was asked for, for all groups.
+DEVICE void hold(u8* bins, const Vector16* spectrum, const float* scale) {
+    __syncthreads();                                     // nobody reads those before any more
+    copy_in(bins, spectrum, SPECTRUM_BYTES);
+    if (threadIdx.x == 0) *reinterpret_cast<float*>(bins + SPECTRUM_BYTES) = *scale;
+    cp_async_wait_all();
+    __syncthreads();
 }
 
 // Stage 1.
@@ -123,11 +134,11 @@ DEVICE void transform_columns_in(u8* planes, Rows& rows, const Vector16* tables)
 // w_256^(n3 k2), by the lane's columns.
 struct Factors { Complex w[2][4]; };
 
-DEVICE Factors load_factors(const Vector16* tables, float scale) {
+DEVICE Factors load_factors(const u8* from, float scale) {
     Factors factors;
 #pragma unroll
     for (int row = 0; row < 2; row++) {
-        Vector16 pairs = tables[row * 32 + own_lane()];
+        Vector16 pairs = reinterpret_cast<const Vector16*>(from)[row * 32 + own_lane()];
 #pragma unroll
         for (int c = 0; c < 4; c++) {
             Complex w = halves(pairs.word[c]);
@@ -219,12 +230,14 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
 }
 
 // The warp's rows.
-DEVICE void convolve_own(u8* planes, const Factors& factors, const Factors& back, const u8* matrices, const u8* bins) {
+DEVICE void convolve_own(u8* planes, const u8* resident, const u8* bins) {
+    Factors factors = load_factors(resident, 1), back = load_factors(resident + 1024, *reinterpret_cast<const float*>(bins + SPECTRUM_BYTES));
     u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = own_warp() * 4;
+    Lines lines = lines_of_lane(cvta_shared(resident + (BIN_MATRICES - FACTORS) * 16), lane);
     const Vector16* spectrum = reinterpret_cast<const Vector16*>(bins) + lane;
 #pragma unroll 1
     for (u32 two = first; two < first + 4; two++)
-        convolve_two(planes, two, forward_place(0, q, g * 2), backward_place(0, g, q * 4), factors, back, lines_of_lane(cvta_shared(matrices), lane), spectrum);
+        convolve_two(planes, two, forward_place(0, q, g * 2), backward_place(0, g, q * 4), factors, back, lines, spectrum);
 }
 
 // The inverse of stage 1.
@@ -287,60 +300,54 @@ DEVICE void store_columns(u8* planes, const Signals& out, const Vector16* tables
     }
 }
 
-// Asks L2 for a group's items from `first` on, a thread for each.
-DEVICE void ask_ahead(const ELEMENT* tensor, int first, int head, int batch, int heads, int length, int pitch) {
-    int own = forgotten(threadIdx.x) % GROUP_THREADS;
-    if (!ALIGNED || own >= 2 * PAIRS || first + own >= batch) return;
-    cp_async_bulk_prefetch(tensor + ((long long)(first + own) * heads + head) * pitch, length * 2);
+// Asks L2 for what the group has of a tensor in the turn from item `place` on, a thread for each item.
+DEVICE void ask_ahead(const ELEMENT* tensor, int place, int head, int batch, int heads, int length, int pitch) {
+    int own = forgotten(threadIdx.x) % GROUP_THREADS, item = place + own_group() * 2 * PAIRS + own;
+    if (!ALIGNED || own >= 2 * PAIRS || item >= batch) return;
+    cp_async_bulk_prefetch(tensor + ((long long)item * heads + head) * pitch, length * 2);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS, 1)
 void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, const Vector16* tables, const Vector16* spectrum, const float* scales,
                       ELEMENT* y, int batch, int heads, int length, int pitch) {
     extern __shared__ __align__(128) u8 memory[];
-    u8 *planes = memory + own_group() * GROUP_BYTES, *matrices = memory + GROUPS * GROUP_BYTES, *bins = matrices + TABLE_BYTES;
-    int of_head = ceil_div(batch, GROUPS * 2 * PAIRS);
+    u8 *planes = memory + own_group() * GROUP_BYTES, *resident = memory + GROUPS * GROUP_BYTES, *bins = resident + TABLE_BYTES;
+    int of_head = ceil_div(batch, TURN_ITEMS);
     auto turns_before = [&](u32 block) { return int(u64(of_head) * heads * block / gridDim.x); };
-    int turn = turns_before(blockIdx.x), end = turns_before(blockIdx.x + 1);
+    int left = turns_before(blockIdx.x + 1) - turns_before(blockIdx.x);
+    int head = turns_before(blockIdx.x) / of_head, place = turns_before(blockIdx.x) % of_head * TURN_ITEMS;
     griddepcontrol_wait();
-    copy_in(matrices, tables + BIN_MATRICES, TABLE_BYTES);
+    copy_in(resident, tables + FACTORS, TABLE_BYTES);
 #pragma unroll 1
-    while (turn < end) {
-        int head = turn / of_head, before = head * of_head, end_of_head = min_int(before + of_head, end);
-        __syncthreads();                                 // nobody reads the spectrum before any more
-        copy_in(bins, spectrum + (long long)head * N1 * BIN_VECTORS, SPECTRUM_BYTES);
-        cp_async_wait_all();
-        __syncthreads();
-#pragma unroll 1
-        for (; turn < end_of_head; turn++) {
-            int first = ((turn - before) * GROUPS + int(own_group())) * 2 * PAIRS;
-            if (first >= batch) continue;
+    for (bool held = false; left > 0; left--) {
+        int next = place + TURN_ITEMS < batch ? place + TURN_ITEMS : 0, next_head = head + (next == 0);
+        if (!held) hold(bins, spectrum + (long long)head * N1 * BIN_VECTORS, scales + head);
+        if (place + int(own_group()) * 2 * PAIRS < batch) {
             // From a row of the first of the group's items on, and from a vector of the warp's columns.
             auto signals = [&](u32 row, u32 vector) {
+                int item = int(forgotten(place)) + own_group() * 2 * PAIRS + item_of(row);
                 int at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
-                return signals_at(u, pre, post, y, first + item_of(row), at, head, batch, heads, length, pitch);
+                return signals_at(u, pre, post, y, item, at, head, batch, heads, length, pitch);
+            };
+            auto ask_for_next = [&] {
+                if (left == 1) return;
+                ask_ahead(u, next, next_head, batch, heads, length, pitch);
+                if (GATED) ask_ahead(pre, next, next_head, batch, heads, length, pitch);
             };
             Rows rows;
             load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
             meet_group();                                // results of the turn before have been read
             transform_columns_in(planes, rows, tables);
-            Factors factors = load_factors(tables + FACTORS, 1), back = load_factors(tables + FACTORS + 64, scales[head]);
             meet_group();
-            auto ask_for_next = [&] {
-                bool same = turn + 1 < end_of_head;
-                int next = same ? first + GROUPS * 2 * PAIRS : int(own_group()) * 2 * PAIRS;
-                if (turn + 1 == end) return;
-                ask_ahead(u, next, head + !same, batch, heads, length, pitch);
-                if (GATED) ask_ahead(pre, next, head + !same, batch, heads, length, pitch);
-            };
             // With gates, next ones come later, lest L2 hold three tensors for so long.
-            if (GATED) ask_ahead(post, first, head, batch, heads, length, pitch);
+            if (GATED) ask_ahead(post, place, head, batch, heads, length, pitch);
             else ask_for_next();
-            convolve_own(planes, factors, back, matrices, bins);
+            convolve_own(planes, resident, bins);
             if (GATED) ask_for_next();
             Signals out = signals(own_lane() / 4, own_lane() % 4);
             meet_group();
             store_columns(planes, out, tables);
         }
+        held = next_head == head, head = next_head, place = next;
     }
 }
