@@ -5,11 +5,12 @@
 // head as have 16 rows of 256 elements, or 32 (short.h), two sequences of a pair as real and imaginary part, and meets by itself. A warp has
 // an equal share of the columns of all rows for the first and the last stage, and 8 rows for what is between: these it takes by twos, from
 // shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So numbers go through shared
-// memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded. L2 is asked
-// for the next turn's sequences a turn ahead.
+// memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded.
+// L2 is asked for the next turn's sequences a turn ahead; the last group that has multiplied by a head's bins brings the next head's.
 // Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
-// 44 instructions for each complex number that a thread has at N = 8192, 41 below.
-// Spills: at most 176 bytes a thread, some of them what a turn begins with: 16 warps with 128 registers fill the multiprocessor.
+// 45 instructions for each complex number that a thread has at N = 8192, 41 below.
+// Spills: at most 248 bytes a thread, with gates, and 96 without where all elements are there, most of them what a turn begins with: 16 warps
+// with 128 registers fill the multiprocessor.
 //
 // Launch. block (THREADS), grid (any: one block a multiprocessor); dynamic shared memory: SHARED bytes. It may start before what arranges its
 // spectra has ended.
@@ -23,7 +24,7 @@ constexpr int THREADS = 512, GROUP_THREADS = 32 * WARPS;
 #include "fftconv/stages.h"
 #include "fftconv/signals.h"
 
-// Shared memory: the groups' rows, tables from the factors on, a head's bins and their scale.
+// Shared memory: the groups' rows, tables from the factors on, a head's bins, and what is told of these.
 constexpr int GROUP_BYTES = HELD_ROWS * 1024, TABLE_BYTES = (SHORT_TABLES - FACTORS) * 16, SPECTRUM_BYTES = N1 * BIN_VECTORS * 16;
 constexpr int SHARED = GROUPS * GROUP_BYTES + TABLE_BYTES + SPECTRUM_BYTES + 16;
 static_assert(SHARED <= 227 << 10, "shared memory of a block");
@@ -56,13 +57,27 @@ DEVICE void copy_in(u8* to, const Vector16* from, int bytes) {
     for (int at = threadIdx.x * 16; at < bytes; at += THREADS * 16) cp_async_cg(cvta_shared(to + at), from + at / 16);
 }
 
-// A head's bins and their scale, and what else was asked for, for all groups.
-DEVICE void hold(u8* bins, const Vector16* spectrum, const float* scale) {
-    __syncthreads();                                     // nobody reads those before any more
-    copy_in(bins, spectrum, SPECTRUM_BYTES);
-    if (threadIdx.x == 0) *reinterpret_cast<float*>(bins + SPECTRUM_BYTES) = *scale;
-    cp_async_wait_all();
-    __syncthreads();
+// Of a head's bins, behind them: their scale, how many groups have let go of bins since the start, and where arrival is told.
+struct Arrival {
+    float scale;
+    u32 let_go;
+    u64 barrier;
+};
+
+DEVICE Arrival& arrival_of(u8* bins) { return *reinterpret_cast<Arrival*>(bins + SPECTRUM_BYTES); }
+
+// By one thread, when nobody reads bins any more.
+DEVICE void bring_bins(u8* bins, const Vector16* spectrum, const float* scales, int head) {
+    Arrival& arrival = arrival_of(bins);
+    arrival.scale = scales[head];
+    mbarrier_arrive_expect_tx(cvta_shared(&arrival.barrier), SPECTRUM_BYTES);
+    cp_async_bulk(cvta_shared(bins), spectrum + (long long)head * N1 * BIN_VECTORS, SPECTRUM_BYTES, cvta_shared(&arrival.barrier));
+}
+
+// By one thread of each group: the last one brings the next head's.
+DEVICE void let_go(u8* bins, const Vector16* spectrum, const float* scales, int next_head) {
+    __threadfence_block();                               // what groups have read stays before what comes
+    if (atomicAdd(&arrival_of(bins).let_go, 1) % GROUPS == GROUPS - 1) bring_bins(bins, spectrum, scales, next_head);
 }
 
 // Stage 1.
@@ -112,7 +127,8 @@ DEVICE void transform_columns_in(u8* planes, Rows& rows, const Vector16* tables)
     for (int pass = 0; pass < 2; pass++) {
         Dft f[ROW_TILES];
 #pragma unroll
-        for (int tile = 0; tile < ROW_TILES; tile++) f[tile] = load_dft(tables + ROWS_MATRIX + (pass_row(pass) / 16 * ROW_TILES + tile) * MATRIX_VECTORS + lane);
+        for (int tile = 0; tile < ROW_TILES; tile++)
+            f[tile] = load_dft(tables + ROWS_MATRIX + (pass_row(pass) / 16 * ROW_TILES + tile) * MATRIX_VECTORS + lane);
 #pragma unroll
         for (int e = 0; e < 8; e += 2) {
             float re[2][4] = {}, im[2][4] = {};
@@ -230,8 +246,8 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
 }
 
 // The warp's rows.
-DEVICE void convolve_own(u8* planes, const u8* resident, const u8* bins) {
-    Factors factors = load_factors(resident, 1), back = load_factors(resident + 1024, *reinterpret_cast<const float*>(bins + SPECTRUM_BYTES));
+DEVICE void convolve_own(u8* planes, const u8* resident, u8* bins) {
+    Factors factors = load_factors(resident, 1), back = load_factors(resident + 1024, arrival_of(bins).scale);
     u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = own_warp() * 4;
     Lines lines = lines_of_lane(cvta_shared(resident + (BIN_MATRICES - FACTORS) * 16), lane);
     const Vector16* spectrum = reinterpret_cast<const Vector16*>(bins) + lane;
@@ -316,24 +332,34 @@ void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post,
     auto turns_before = [&](u32 block) { return int(u64(of_head) * heads * block / gridDim.x); };
     int left = turns_before(blockIdx.x + 1) - turns_before(blockIdx.x);
     int head = turns_before(blockIdx.x) / of_head, place = turns_before(blockIdx.x) % of_head * TURN_ITEMS;
+    Arrival& arrival = arrival_of(bins);
+    if (threadIdx.x == 0) {
+        arrival.let_go = 0;
+        mbarrier_init(cvta_shared(&arrival.barrier), 1);
+        fence_mbarrier_init();
+    }
     griddepcontrol_wait();
     copy_in(resident, tables + FACTORS, TABLE_BYTES);
+    cp_async_wait_all();
+    __syncthreads();
+    if (threadIdx.x == 0 && left > 0) bring_bins(bins, spectrum, scales, head);
+    u32 phase = 0;
 #pragma unroll 1
     for (bool held = false; left > 0; left--) {
         int next = place + TURN_ITEMS < batch ? place + TURN_ITEMS : 0, next_head = head + (next == 0);
-        if (!held) hold(bins, spectrum + (long long)head * N1 * BIN_VECTORS, scales + head);
-        if (place + int(own_group()) * 2 * PAIRS < batch) {
-            // From a row of the first of the group's items on, and from a vector of the warp's columns.
-            auto signals = [&](u32 row, u32 vector) {
-                int item = int(forgotten(place)) + own_group() * 2 * PAIRS + item_of(row);
-                int at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
-                return signals_at(u, pre, post, y, item, at, head, batch, heads, length, pitch);
-            };
-            auto ask_for_next = [&] {
-                if (left == 1) return;
-                ask_ahead(u, next, next_head, batch, heads, length, pitch);
-                if (GATED) ask_ahead(pre, next, next_head, batch, heads, length, pitch);
-            };
+        // From a row of the first of the group's items on, and from a vector of the warp's columns.
+        auto signals = [&](u32 row, u32 vector) {
+            int item = int(forgotten(place)) + own_group() * 2 * PAIRS + item_of(row);
+            int at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
+            return signals_at(u, pre, post, y, item, at, head, batch, heads, length, pitch);
+        };
+        auto ask_for_next = [&] {
+            if (left == 1) return;
+            ask_ahead(u, next, next_head, batch, heads, length, pitch);
+            if (GATED) ask_ahead(pre, next, next_head, batch, heads, length, pitch);
+        };
+        bool busy = place + int(own_group()) * 2 * PAIRS < batch;
+        if (busy) {
             Rows rows;
             load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
             meet_group();                                // results of the turn before have been read
@@ -342,12 +368,19 @@ void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post,
             // With gates, next ones come later, lest L2 hold three tensors for so long.
             if (GATED) ask_ahead(post, place, head, batch, heads, length, pitch);
             else ask_for_next();
-            convolve_own(planes, resident, bins);
-            if (GATED) ask_for_next();
-            Signals out = signals(own_lane() / 4, own_lane() % 4);
-            meet_group();
-            store_columns(planes, out, tables);
         }
-        held = next_head == head, head = next_head, place = next;
+        // Idle groups wait as well: who lets go of bins has had those.
+        if (!held) mbarrier_try_wait_parity(cvta_shared(&arrival.barrier), phase), phase ^= 1;
+        if (busy) {
+            convolve_own(planes, resident, bins);
+            meet_group();
+        }
+        held = next_head == head;
+        if (!held && left > 1 && threadIdx.x % GROUP_THREADS == 0) let_go(bins, spectrum, scales, next_head);
+        if (busy) {
+            if (GATED) ask_for_next();
+            store_columns(planes, signals(own_lane() / 4, own_lane() % 4), tables);
+        }
+        head = next_head, place = next;
     }
 }
