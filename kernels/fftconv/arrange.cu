@@ -44,14 +44,10 @@ DEVICE void gather(const u32* bins, Vector16* arranged) {
 
 // By words, where a vector's are in both halves.
 DEVICE void gather_words(const u32* bins, Vector16* arranged) {
-    in_turns<SPECTRUM>([&](int i, int) {
-        Vector16 v;
-        for (int e = 0; e < 4; e++) {
-            int k = bin_of(4 * i + e);
-            v.word[e] = k > N / 2 ? bins[shared_place(N - k)] ^ UPPER_SIGN : bins[shared_place(k)];
-        }
-        arranged[i] = v;
-    });
+    for (int i = threadIdx.x; i < SPECTRUM * 4; i += THREADS) {
+        int k = bin_of(i);
+        arranged[i / 4].word[i % 4] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? UPPER_SIGN : 0);
+    }
 }
 
 DEVICE void arrange_spectrum(const float* filter, u32* bins, Vector16* arranged, float* scale) {

@@ -24,6 +24,7 @@ constexpr int BINS = N / 2;                              // but the last one
 DEVICE constexpr int shared_place(int k) { return k + k / (16 * RESIDUES) + k / (256 * RESIDUES) * 4; }
 
 DEVICE float larger_part(Complex z) { return fmaxf(fabsf(z.re), fabsf(z.im)); }
+DEVICE u32 scaled_pair(Complex z, float scale) { return pair({z.re * scale, z.im * scale}); }
 
 // Numbers below COUNT, by turns of a block: f(number, turn).
 template <int COUNT, class F> DEVICE void in_turns(F f) {
@@ -54,15 +55,16 @@ DEVICE int read_bins(const float* filter, u32* bins) {
     auto spectrum = reinterpret_cast<const Complex*>(filter);
     Complex own[BINS / THREADS];
     // The first bin and the last one are real whatever is stored.
-    float last = spectrum[BINS * FOLD].re, found = fabsf(last);
+    Complex last = {spectrum[BINS * FOLD].re, 0};
+    float found = fabsf(last.re);
     in_turns<BINS>([&](int k, int turn) { own[turn] = k % PASSED == 0 ? spectrum[k * FOLD] : Complex{0, 0}; });
     if (threadIdx.x == 0) own[0].im = 0;
     in_turns<BINS>([&](int, int turn) { found = fmaxf(found, larger_part(own[turn])); });
     int exponent = exponent_of(largest(found));
     float down = power_of_two(-exponent);
     u32* first = bins + shared_place(threadIdx.x);
-    in_turns<BINS>([&](int, int turn) { first[shared_place(turn * THREADS)] = pair({own[turn].re * down, own[turn].im * down}); });
-    if (threadIdx.x == 0) bins[shared_place(BINS)] = pair({last * down, 0});
+    in_turns<BINS>([&](int, int turn) { first[shared_place(turn * THREADS)] = scaled_pair(own[turn], down); });
+    if (threadIdx.x == 0) bins[shared_place(BINS)] = scaled_pair(last, down);
     return exponent;
 }
 #endif

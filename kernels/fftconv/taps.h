@@ -115,7 +115,7 @@ DEVICE int read_bins(const float* filter, u32* bins) {
     // that bit is the turn's, so that a thread's places and bins are those of its number and constants.
     constexpr int PAIRS_OF_BINS = HALF / 2, TURNS = (PAIRS_OF_BINS + THREADS - 1) / THREADS;
     int thread = threadIdx.x, highest = highest_bit(thread), k = bin_at(thread + highest), part = bin_at(thread);
-    int up = swizzled(thread), down = swizzled(THREADS - 1 - thread);
+    int place_up = swizzled(thread), place_down = swizzled(THREADS - 1 - thread);
     Complex middle = conj(z[swizzled(1)]);
     middle = sum(middle, middle);
     float found = larger_part(middle);
@@ -123,13 +123,13 @@ DEVICE int read_bins(const float* filter, u32* bins) {
     in_turns<PAIRS_OF_BINS>([&](int, int turn) {
         int top = highest_bit(turn), place = THREADS * (turn + top), other = THREADS * (5 * top - 1 - turn);
         if (turn == 0) own[0] = mirrored(z[swizzled(thread + highest)], z[swizzled(thread > 0 ? 5 * highest - 1 - thread : 0)], k);
-        else own[turn] = mirrored(z[up + place], z[down + other], part + bin_at(place));
+        else own[turn] = mirrored(z[place_up + place], z[place_down + other], part + bin_at(place));
         found = fmaxf(found, fmaxf(larger_part(own[turn].low), larger_part(own[turn].high)));
     });
     int exponent = exponent_of(largest(found));
-    float divided = power_of_two(-exponent);
+    float down = power_of_two(-exponent);
     // The place of N/2 - k is next to that of N/2 - 1 - k, which has all other bits than k, in these turns.
-    auto leave = [&](int place, Complex bin) { bins[place] = pair({bin.re * divided, bin.im * divided}); };
+    auto leave = [&](int place, Complex bin) { bins[place] = scaled_pair(bin, down); };
     int low = shared_place(part), high = shared_place(HALF - 1) - low + 1;
     in_turns<PAIRS_OF_BINS>([&](int, int turn) {
         int further = shared_place(bin_at(THREADS * (turn + highest_bit(turn))));
