@@ -21,18 +21,20 @@ constexpr int HELD_ROWS = N1 < 16 ? 16 : N1, ROW_TILES = HELD_ROWS / 16, EIGHTS 
 constexpr bool MERGED_ROWS = N1 > 1;
 
 // Tables of vectors of four words, one vector a lane: matrices as operands, real parts and then imaginary ones, and factors as pairs of fp16.
+// Of stage 1, by tiles of k1 and of n1; of its inverse, by tiles of n1, for real results and then for imaginary ones, by eights of k1;
+// w_256^(n3 k2), rows (2) of four columns, once more backward where that differs; and by k1 of stages 2 and 3, and of the inverses of stages
+// 3 and 2 where these are not the same ones, transposed by a load.
 constexpr int MATRIX_VECTORS = 64;
-constexpr int ROWS_MATRIX = 0;                           // of stage 1, by tiles of k1 and of n1
-constexpr int BOTH_PARTS = ROWS_MATRIX + ROW_TILES * ROW_TILES * MATRIX_VECTORS;   // of its inverse, by tiles of n1, for real results and then for
-                                                                                   // imaginary ones, by eights of k1
-constexpr int FACTORS = BOTH_PARTS + ROW_TILES * EIGHTS * MATRIX_VECTORS;          // w_256^(n3 k2), rows (2) of four columns; for both ways where
-constexpr int BIN_MATRICES = FACTORS + (RESIDENT ? 128 : 64);                      // they differ
-constexpr int OF_BIN = (RESIDENT ? 2 : 4) * MATRIX_VECTORS;                        // by k1: of stages 2 and 3, and of the inverses of 3 and 2 where
-constexpr int SHORT_TABLES = BIN_MATRICES + N1 * OF_BIN;                           // these are not the same ones transposed by a load
+constexpr int ROWS_MATRIX = 0;
+constexpr int BOTH_PARTS = ROWS_MATRIX + ROW_TILES * ROW_TILES * MATRIX_VECTORS;
+constexpr int FACTORS = BOTH_PARTS + ROW_TILES * EIGHTS * MATRIX_VECTORS;
+constexpr int BIN_MATRICES = FACTORS + (RESIDENT ? 2 : 1) * 64;
+constexpr int OF_BIN = (RESIDENT ? 2 : 4) * MATRIX_VECTORS;
+constexpr int SHORT_TABLES = BIN_MATRICES + N1 * OF_BIN;
 
 constexpr int BIN_VECTORS = 64;                          // of a spectrum: of one k1, rows (2) of lanes, four columns each
 
 // Which n2 and n3 the slots of an operand have. A lane has numbers that its stage 1 leaves together as the halves of an operand: n2 that are 4
-// apart, as 64 elements are two vectors; and where tables are resident, neighbouring n3.
+// apart, which are 64 elements; and where tables are resident, neighbouring n3.
 DEVICE constexpr int second_slot(int slot) { return RESIDENT ? slot : slot % 4 + slot / 8 * 4 + slot / 4 % 2 * 8; }
 DEVICE constexpr int last_slot(int slot) { return RESIDENT ? slot % 8 * 2 + slot / 8 : slot; }

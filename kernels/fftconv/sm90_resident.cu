@@ -43,9 +43,8 @@ constexpr int HALVES = 2 / ROW_TILES;
 DEVICE constexpr int pass_row(int pass) { return HALVES == 1 ? pass * 16 : 0; }
 DEVICE constexpr int pass_column(int pass) { return HALVES == 1 ? 0 : pass * 64; }
 
-// Places of vectors in shared memory, linear over GF(2). Forward, one has n3 and n3 + 4, real and imaginary part, of two n2, n2 / 2 being `two`;
-// `quad` counts its n3. Backward, it has two n3, real and imaginary part, each of rows 2 `two` and 2 `two` + 1. Both have two rows in the same
-// 2 KB; what eight lanes touch at once is in different banks.
+// Places of vectors in shared memory, linear over GF(2). One has two neighbouring n3, real and imaginary part, each of two neighbours that
+// `two` counts: n2 forward, rows backward. Both ways two rows have the same 2 KB; what eight lanes touch at once is in different banks.
 DEVICE constexpr u32 forward_place(u32 row, u32 two, u32 n3) { return ((row * 8 + two) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (row & 1); }
 DEVICE constexpr u32 backward_place(u32 two, u32 n2, u32 n3) { return ((two * 16 + n2) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (n2 & 1) ^ (n2 >> 1 & 1); }
 DEVICE Vector16& vector_at(u8* planes, u32 place) { return *reinterpret_cast<Vector16*>(planes + place * 16); }
@@ -103,7 +102,8 @@ DEVICE void interleave(Rows& rows) {
     }
 }
 
-// Column g of a product is an element of the lane's vector; those of lanes g and g + 1 have neighbouring n2, and so are a word of stage 2's operand.
+// Column g of a product is an element of the lane's vector; those of lanes g and g + 1 have neighbouring n2, and so are a word of stage 2's
+// operand.
 DEVICE u32 own_vector(u32 g) { return g & 4 | g << 1 & 2 | g >> 1 & 1; }
 
 // Element e of a tile of the rows and of those that it is contracted with.
@@ -169,8 +169,8 @@ template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) 
     for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
 }
 
-// Where the lane's lines of a k1's matrices stand in shared memory. That of stage 2 has by halves of n2 real parts and then imaginary ones, each
-// by halves of k2: as they come, as left operand of real and imaginary parts of half the n2; and transposed, as left operand of all k2.
+// Where the lane's lines of a k1's matrices stand in shared memory. That of stage 2 has by halves of n2 real parts and then imaginary ones,
+// each by halves of k2: as they come a left operand of both parts of half the n2, and transposed in another order one of all k2.
 struct Lines {
     u32 forward, back;
 
@@ -179,22 +179,17 @@ struct Lines {
 
 DEVICE Lines lines_of_lane(u32 matrices, u32 lane) { return {matrices + lane * 16, matrices + (lane / 8 % 2 * 32 + lane / 16 * 8 + lane % 8) * 16}; }
 
-DEVICE Dft dft_of(const u32 (&re)[4], const u32 (&im)[4]) {
+// Real parts and then imaginary ones, `apart` bytes apart, transposed or not.
+template <bool TRANSPOSED> DEVICE Dft resident_dft(u32 at, u32 apart) {
     Dft f;
+    if (TRANSPOSED) ldmatrix_x4_trans(f.re, at), ldmatrix_x4_trans(f.im, at + apart);
+    else ldmatrix_x4(f.re, at), ldmatrix_x4(f.im, at + apart);
 #pragma unroll
-    for (int i = 0; i < 4; i++) f.re[i] = re[i], f.im[i] = im[i], f.minus_im[i] = im[i] ^ 0x80008000;
+    for (int i = 0; i < 4; i++) f.minus_im[i] = f.im[i] ^ 0x80008000;
     return f;
 }
 
-// Real parts and then imaginary ones, `apart` bytes apart, transposed or not.
-template <bool TRANSPOSED> DEVICE Dft resident_dft(u32 at, u32 apart) {
-    u32 re[4], im[4];
-    if (TRANSPOSED) ldmatrix_x4_trans(re, at), ldmatrix_x4_trans(im, at + apart);
-    else ldmatrix_x4(re, at), ldmatrix_x4(im, at + apart);
-    return dft_of(re, im);
-}
-
-// A row of stage 1's results as stage 2 takes it: by halves of n2, vectors of two halves of n3, real and imaginary part.
+// A row of stage 1's results as stage 2 takes it: by halves of n2, real and imaginary parts of one n3 and of its neighbour.
 struct Row { Vector16 v[2]; };
 
 // Stage 2. Real and imaginary parts of eight n2 are contracted at once, since they lie side by side.
@@ -205,6 +200,7 @@ DEVICE Tile transform_row(const Row& x, u32 lines) {
         u32 re[4], im[4];
         ldmatrix_x4(re, lines + i * 512), ldmatrix_x4(im, (lines ^ 256) + i * 512);
         re[2] ^= 0x80008000, re[3] ^= 0x80008000;
+#pragma unroll
         for (int half = 0; half < 2; half++) {
             mma_m16n8k16(ELEMENT{}, d.re[half], re, x.v[i].word[half * 2], x.v[i].word[half * 2 + 1]);
             mma_m16n8k16(ELEMENT{}, d.im[half], im, x.v[i].word[half * 2], x.v[i].word[half * 2 + 1]);
