@@ -67,6 +67,8 @@ void attention_sm90_hydragen(const __grid_constant__ TensorMap q_map, const __gr
                              int sequences, int heads, int groups, int prefix, int level, int own_keys, int ragged, int parts, int tiles,
                              float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
+    prefetch_maps(prefix_k, q_map, own_k, own_q, prefix_v, own_v);
+    if (level > 0) prefetch_maps(level_k, level_v);
     long long rows = (long long)sequences * heads * GROUP;
     Levels levels{prefix_k, prefix_v, level_k, level_v, prefix, level, heads, groups, sequences / groups * GROUP, parts, tiles};
     Own own{own_q, own_k, own_v, {o + parts * rows * D, sums + parts * rows}, sequences, heads, own_keys, ragged, scale};
