@@ -52,8 +52,8 @@ struct Rings {
     own_panels: usize,
 }
 
-/// One for heads of 64; for those of 128, where two stages of 128 keys have room, and where three of 96
-/// do instead and fewer own ones.
+/// For heads of 64; for those of 128, of which two stages of 128 keys have room; for these where three
+/// of 96 keys take the room of own ones.
 const NARROW: Rings = Rings { keys: 128, stages: 3, own_panels: 7 };
 const WIDE: Rings = Rings { keys: 128, stages: 2, own_panels: 7 };
 const WIDE_AND_LONG: Rings = Rings { keys: 96, stages: 3, own_panels: 5 };
@@ -141,7 +141,7 @@ fn rings(sizes: Sizes, tiles: usize, units: usize) -> Rings {
         return NARROW;
     }
     let products = tiles * WIDE.stages_of(sizes);
-    // Bytes of as many own keys take one and a half times as long as a stage's products.
+    // Also in stages of so many keys: an own one's bytes take 1.5 times as long as a shared one's products.
     let own = sizes.b * sizes.hk * sizes.u.div_ceil(WIDE.keys);
     if products >= 32 * units && products >= 3 * own { WIDE_AND_LONG } else { WIDE }
 }

@@ -201,6 +201,7 @@ fn where_products_take_long_a_third_stage_has_the_room_of_own_keys() {
     };
     check("b=256,h=32,hk=8,p=16384,u=128", [96, 3, 5]);
     check("b=1024,h=8,hk=1,p=16384,u=128", [96, 3, 5]);
+    check("b=64,h=4,p=2100,u=13,groups=64,m=35", [96, 3, 5]);
     check("b=1024,h=8,hk=1,p=2048,u=128", [128, 2, 7]);
     // As many products, but four times as many own keys.
     check("b=256,h=32,hk=8,p=16384,u=512", [128, 2, 7]);
