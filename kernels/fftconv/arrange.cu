@@ -2,10 +2,11 @@
 //
 // Mapping: the first TABLE_BLOCKS blocks compute tables, then a block serves a head. It holds the half spectrum in registers until its
 // largest part is known, leaves it in shared memory as pairs of fp16 over a power of two, and gathers from there; the other half is its
-// mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by memory, and by its start where N is small.
+// mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by memory, and by its start where N is small;
+// of filters in time by their transform.
 //
-// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
-// (heads, FOLD N/2 + 1, 2) f32, tables (TABLES vectors), arranged (heads, SPECTRUM vectors), scales (heads) f32.
+// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: that of bins.h. Arguments: filters (heads, FILTER) f32,
+// tables (TABLES vectors), arranged (heads, SPECTRUM vectors), scales (heads) f32.
 // Macros: those of bins.h.
 #include "fftconv/bins.h"
 
@@ -13,15 +14,46 @@ constexpr int TABLE_BLOCKS = 32;
 
 // Spectra.
 
-DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
-    int exponent = read_bins(spectrum, bins);
-    __syncthreads();
+// The bin of word i.
+DEVICE int bin_of(int i) {
+    int k1 = i / (4 * ROW_VECTORS) % 16, residue = i / (64 * ROW_VECTORS);
+    return (k1 + 16 * second_bin(i) + 256 * third_bin(i)) * RESIDUES + residue;
+}
+
+// The mirror image is the conjugate: the sign of the upper half.
+constexpr u32 UPPER_SIGN = 0x80000000;
+
+// By vectors, whose words differ in third bins alone, by the same from either end; of eight third bins or more all are in one half.
+// Turns differ in k1 and residue alone, and places of bits that do not meet add up. Where k1 or residue is not 0, as in all turns but the
+// first, the place of N - k is next to that of N - 1 - k, which has all other bits than k.
+DEVICE void gather(const u32* bins, Vector16* arranged) {
+    int first = bin_of(4 * threadIdx.x), last = bin_of(4 * threadIdx.x + 3);
+    bool upper = first >= N / 2;
+    int direction = upper ? -1 : 1;
+    const u32* in_first_turn = bins + shared_place(upper ? N - last : first);
+    const u32* in_others = bins + (upper ? shared_place(N - 1) - shared_place(last) + 1 : shared_place(first));
+    in_turns<SPECTRUM>([&](int i, int turn) {
+        const u32* from = turn == 0 ? in_first_turn : in_others + direction * shared_place(bin_of(4 * THREADS * turn));
+        u32 word[4];
+        for (int e = 0; e < 4; e++) word[e] = from[shared_place(256 * RESIDUES * third_bin(e))];
+        Vector16 v;
+        for (int e = 0; e < 4; e++) v.word[e] = upper ? word[3 - e] ^ UPPER_SIGN : word[e];
+        arranged[i] = v;
+    });
+}
+
+// By words, where a vector's are in both halves.
+DEVICE void gather_words(const u32* bins, Vector16* arranged) {
     for (int i = threadIdx.x; i < SPECTRUM * 4; i += THREADS) {
-        int k1 = i / (4 * ROW_VECTORS) % 16, residue = i / (64 * ROW_VECTORS);
-        int k = (k1 + 16 * second_bin(i) + 256 * third_bin(i)) * RESIDUES + residue;
-        // The mirror image is the conjugate: the sign of the upper half.
-        arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
+        int k = bin_of(i);
+        arranged[i / 4].word[i % 4] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? UPPER_SIGN : 0);
     }
+}
+
+DEVICE void arrange_spectrum(const float* filter, u32* bins, Vector16* arranged, float* scale) {
+    int exponent = read_bins(filter, bins);
+    __syncthreads();
+    N3 < 8 ? gather_words(bins, arranged) : gather(bins, arranged);
     if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages();
 }
 
@@ -115,14 +147,14 @@ DEVICE u32 table_word(int i) {
     return pair(root(i % M * (i / M + 1), N));
 }
 
-extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_arrange(const Complex* spectrum, u32* tables, u32* arranged, float* scales) {
-    extern __shared__ u32 bins[];
+extern "C" __global__ __launch_bounds__(THREADS, LEAST_BLOCKS)
+void fftconv_arrange(const float* filters, u32* tables, Vector16* arranged, float* scales) {
+    extern __shared__ __align__(16) u32 bins[];
     griddepcontrol_launch_dependents();
     if (blockIdx.x < TABLE_BLOCKS) {
         for (int i = blockIdx.x * THREADS + threadIdx.x; i < TABLES * 4; i += TABLE_BLOCKS * THREADS) tables[i] = table_word(i);
         return;
     }
     long long head = blockIdx.x - TABLE_BLOCKS;
-    arrange_spectrum(spectrum + head * (FOLD * N / 2 + 1), bins, arranged + head * SPECTRUM * 4, scales + head);
+    arrange_spectrum(filters + head * FILTER, bins, arranged + head * SPECTRUM, scales + head);
 }

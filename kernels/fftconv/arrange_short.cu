@@ -2,10 +2,11 @@
 //
 // Mapping: as arrange.cu has it. The first TABLE_BLOCKS blocks compute tables, then a block serves a head: it holds the half spectrum in
 // registers until its largest part is known, leaves it in shared memory as pairs of fp16 over a power of two, and gathers from there; the
-// other half is its mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by its start.
+// other half is its mirror image. Work: N/2 + 1 complex f32 read and N pairs of fp16 written a head: bound by its start,
+// of filters in time by their transform.
 //
-// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: 4 (N/2 + N/32 + N/512 + 1) bytes. Arguments: spectrum
-// (heads, FOLD N/2 + 1, 2) f32, tables (SHORT_TABLES vectors), arranged (heads, N1 BIN_VECTORS vectors), scales (heads) f32.
+// Launch. block (THREADS), grid (TABLE_BLOCKS + heads); dynamic shared memory: that of bins.h. Arguments: filters (heads, FILTER) f32,
+// tables (SHORT_TABLES vectors), arranged (heads, N1 BIN_VECTORS vectors), scales (heads) f32.
 // Macros: those of bins.h.
 #include "fftconv/bins.h"
 #include "fftconv/short.h"
@@ -20,14 +21,15 @@ DEVICE int result_column(int i) { return i / 4 % 4 * 2 + column(i % 4); }
 
 // Spectra.
 
-DEVICE void arrange_spectrum(const Complex* spectrum, u32* bins, u32* arranged, float* scale) {
-    int exponent = read_bins(spectrum, bins);
+DEVICE void arrange_spectrum(const float* filter, u32* bins, Vector16* arranged, float* scale) {
+    int exponent = read_bins(filter, bins);
     __syncthreads();
-    for (int i = threadIdx.x; i < N; i += THREADS) {
-        int k = i / 256 + N1 * result_row(i) + 16 * N1 * result_column(i);
-        // The mirror image is the conjugate: the sign of the upper half.
-        arranged[i] = bins[shared_place(k > N / 2 ? N - k : k)] ^ (k > N / 2 ? 0x80000000 : 0);
-    }
+    in_turns<N / 4>([&](int i, int) {
+        // Columns of a vector: two neighbours, and two half a spectrum on, whose mirror images are the conjugates: the sign.
+        int k = i / 64 + N1 * result_row(4 * i) + 16 * N1 * result_column(4 * i), next = k + 16 * N1;
+        arranged[i] = {bins[shared_place(k)], bins[shared_place(next)], bins[shared_place(N / 2 - k)] ^ 0x80000000,
+                       bins[shared_place(N / 2 - next)] ^ 0x80000000};
+    });
     if (threadIdx.x == 0) *scale = power_of_two(exponent) * undone_stages();
 }
 
@@ -80,14 +82,14 @@ DEVICE u32 table_word(int i) {
     return bin_entries(i % (OF_BIN * 4), i / (OF_BIN * 4));
 }
 
-extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_arrange_short(const Complex* spectrum, u32* tables, u32* arranged, float* scales) {
-    extern __shared__ u32 bins[];
+extern "C" __global__ __launch_bounds__(THREADS, LEAST_BLOCKS)
+void fftconv_arrange_short(const float* filters, u32* tables, Vector16* arranged, float* scales) {
+    extern __shared__ __align__(16) u32 bins[];
     griddepcontrol_launch_dependents();
     if (blockIdx.x < TABLE_BLOCKS) {
         for (int i = blockIdx.x * THREADS + threadIdx.x; i < SHORT_TABLES * 4; i += TABLE_BLOCKS * THREADS) tables[i] = table_word(i);
         return;
     }
     long long head = blockIdx.x - TABLE_BLOCKS;
-    arrange_spectrum(spectrum + head * (FOLD * N / 2 + 1), bins, arranged + head * N, scales + head);
+    arrange_spectrum(filters + head * FILTER, bins, arranged + head * (N / 4), scales + head);
 }

@@ -3,10 +3,10 @@
 //! The contracts stand at the sources' heads; this file states them once more as data. Transforms
 //! that no block holds are cut up by `cuda_outer.rs`, which launches these kernels on the parts.
 
-use super::Sizes;
 use super::cuda_outer::{self, Outer};
 use super::cuda_passes::{self, Filters};
 pub use super::cut::{Cut, LONGEST};
+use super::{SPECTRUM, Sizes};
 use crate::tile::{self, NULL, count, element, needs_31_bits, needs_sm, tensor};
 use tilemark_core::launch::{Argument, Constant, Header, Launch, Plan, Source};
 use tilemark_core::{Dtype, Info, Problem};
@@ -16,6 +16,8 @@ pub const MONARCH_HEADER: Header =
     Header { name: "fftconv/monarch.h", text: include_str!("monarch.h") };
 /// How a block that arranges a spectrum holds it.
 pub const BINS: Header = Header { name: "fftconv/bins.h", text: include_str!("bins.h") };
+/// How it makes one of taps.
+pub const TAPS: Header = Header { name: "fftconv/taps.h", text: include_str!("taps.h") };
 /// What `monarch.h` includes for NVIDIA.
 pub const FRAGMENTS: Header =
     Header { name: "fftconv/sm80_fragments.h", text: include_str!("sm80_fragments.h") };
@@ -32,6 +34,7 @@ static ARRANGE: Source = Source {
     text: include_str!("arrange.cu"),
     headers: &[
         BINS,
+        TAPS,
         MONARCH_HEADER,
         FRAGMENTS,
         AMD_FRAGMENTS,
@@ -122,17 +125,26 @@ impl Scratch {
     }
 }
 
-/// Makes the tables of a transform, and brings so many spectra into its order.
+/// Makes the tables of a transform, and brings the spectra of so many filters into its order.
 pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Scratch) -> Launch {
     let Cut { n, .. } = cut;
     let mut constants = constants(cut, dtype);
-    if filters.passed > 1 {
-        constants.push(("PASSED", (filters.passed as i64).into()));
+    let mut shared_bytes = 4 * (n / 2 + n / 32 + n / 128 + 1);
+    match filters {
+        Filters::Spectra { passed: 1 } => {}
+        Filters::Spectra { passed } => constants.push(("PASSED", (passed as i64).into())),
+        Filters::Taps { given, taken } => {
+            constants.extend(
+                [("TAPS", given), ("TAKEN", taken)]
+                    .map(|(name, taps)| (name, (taps as i64).into())),
+            );
+            shared_bytes = 4 * n;
+        }
     }
     let threads = match n {
         ..2048 => 128,
         2048..16384 => n / 16,
-        _ => 1024,
+        _ => n / 32,
     };
     Launch {
         source: &ARRANGE,
@@ -141,10 +153,8 @@ pub fn arrange(cut: Cut, dtype: Dtype, heads: u64, filters: Filters, scratch: Sc
         grid: [(TABLE_BLOCKS + heads) as u32, 1, 1],
         block: [threads as u32, 1, 1],
         cluster: [1, 1, 1],
-        dynamic_shared_bytes: 4 * (n / 2 + n / 32 + n / 512 + 1) as u32,
-        arguments: [filters.spectra, scratch.tables, scratch.spectra, scratch.scales]
-            .map(tensor)
-            .to_vec(),
+        dynamic_shared_bytes: shared_bytes as u32,
+        arguments: [SPECTRUM, scratch.tables, scratch.spectra, scratch.scales].map(tensor).to_vec(),
     }
 }
 

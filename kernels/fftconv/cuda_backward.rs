@@ -103,7 +103,7 @@ pub fn plan(
     let mut bytes = cut.scratch(heads, 1);
     bytes.push(Bytes(4 * heads * splits * cut.sums()));
     let launches = [
-        arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch),
+        arrange(cut, problem.dtype, heads, Filters::WHOLE, scratch),
         differentiate(problem, cut, scratch, splits),
         finish(problem, cut, scratch.scales + 1, splits),
     ];

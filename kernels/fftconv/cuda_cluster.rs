@@ -62,7 +62,7 @@ pub fn plan(problem: &Problem, _info: &Info) -> Plan {
         y: last,
         scaled_rows: false,
     };
-    let arrange = cuda::arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch);
+    let arrange = cuda::arrange(cut, problem.dtype, heads, Filters::WHOLE, scratch);
     Plan {
         scratch: cut.scratch(heads, 1),
         steps: vec![Step::Launch(arrange), Step::Early(convolve(&convolution, scratch))],

@@ -146,7 +146,7 @@ impl Prepared {
 
     /// What makes it.
     pub fn launches(self, problem: &Problem, outer: Outer) -> Vec<Launch> {
-        let tables = cuda::arrange(outer.cut, problem.dtype, 0, Filters::GIVEN, self.inner);
+        let tables = cuda::arrange(outer.cut, problem.dtype, 0, Filters::WHOLE, self.inner);
         let heads = problem.shape.integer("h");
         let [_, _, rows] = outer.grids(1, heads);
         let Scratch { spectra, scales, .. } = self.inner;

@@ -3,20 +3,12 @@
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
-use super::cuda::{
-    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, Scratch,
-};
+use super::cuda::{self, Convolution, Cut, LONGEST, Scratch};
 use super::passes::Pass;
-use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
-use crate::tile::{self, count, needs_31_bits, needs_sm, tensor};
-use tilemark_core::launch::{Launch, Plan, Source, Step};
-use tilemark_core::{Bytes, Dtype, Info, Problem};
-
-static FILTER: Source = Source {
-    path: "fftconv/filter.cu",
-    text: include_str!("filter.cu"),
-    headers: &[MONARCH_HEADER, FRAGMENTS, AMD_FRAGMENTS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
-};
+use super::{POST, PRE, Sizes, U, y_index};
+use crate::tile::{needs_31_bits, needs_sm};
+use tilemark_core::launch::{Launch, Plan, Step};
+use tilemark_core::{Dtype, Info, Problem};
 
 /// The shortest transform that a block does.
 const SHORTEST: usize = 256;
@@ -58,23 +50,23 @@ pub fn any_up_to(longest: usize, problem: &Problem, info: &Info) -> Result<(), S
     needs_31_bits(&[problem.shape.integer("h"), problem.shape.integer("n")])
 }
 
-/// The filters of a transform.
+/// How the filters of a transform are given.
 #[derive(Clone, Copy)]
-pub struct Filters {
-    /// Their half spectra.
-    pub spectra: usize,
-    /// Of so many neighbouring bins of a transform one passes.
-    pub passed: u64,
+pub enum Filters {
+    /// As half spectra, where of so many neighbouring bins of a transform one passes.
+    Spectra { passed: u64 },
+    /// In time, of so many taps, of which the first count.
+    Taps { given: u64, taken: u64 },
 }
 
 impl Filters {
-    /// The family's, all of which pass.
-    pub const GIVEN: Filters = Filters { spectra: SPECTRUM, passed: 1 };
+    /// Spectra all of whose bins pass.
+    pub const WHOLE: Filters = Filters::Spectra { passed: 1 };
 }
 
 /// What convolves in one pass over memory.
 pub struct Kernels {
-    /// Makes the tables of a transform, and brings so many spectra into its order.
+    /// Makes the tables of a transform, and brings the spectra of so many filters into its order.
     pub arrange: fn(Cut, Dtype, u64, Filters, Scratch) -> Launch,
     /// Convolves.
     pub convolve: fn(&Convolution, Scratch) -> Launch,
@@ -88,24 +80,24 @@ pub fn plan(problem: &Problem, _info: &Info) -> Plan {
     plan_of(problem, &Sizes::of(problem).passes(), &ANY)
 }
 
-/// The spectra of filters given in time, then all spectra in the kernel's order, then the passes.
+/// All spectra in the kernel's order, then the passes.
 pub fn plan_of(problem: &Problem, passes: &[Pass], kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
     let heads = sizes.h as u64;
     let last = y_index(sizes.gated);
     let mut plan = Plan::default();
-    let (mut filters, mut arranges, mut convolutions) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut arranges, mut convolutions) = (Vec::new(), Vec::new());
     for pass in passes {
         let cut = Cut::of(pass.points as u64).folded(pass.fold as u64);
         let scratch = Scratch::after(last + plan.scratch.len());
         plan.scratch.extend(cut.scratch(heads, 1));
-        let mut given = Filters { spectra: SPECTRUM, passed: (sizes.fold / pass.fold) as u64 };
-        if let Some(taken) = pass.taps {
-            plan.scratch.push(Bytes(heads * (pass.points as u64 / 2 + 1) * 8));
-            given.spectra = last + plan.scratch.len();
-            filters.push(filter(problem, pass.points, taken, given.spectra));
-        }
-        arranges.push((kernels.arrange)(cut, problem.dtype, heads, given, scratch));
+        let filters = match (sizes.taps, pass.taps) {
+            (Some(given), Some(taken)) => {
+                Filters::Taps { given: given as u64, taken: taken as u64 }
+            }
+            _ => Filters::Spectra { passed: (sizes.fold / pass.fold) as u64 },
+        };
+        arranges.push((kernels.arrange)(cut, problem.dtype, heads, filters, scratch));
         let convolution = Convolution {
             cut,
             dtype: problem.dtype,
@@ -119,27 +111,9 @@ pub fn plan_of(problem: &Problem, passes: &[Pass], kernels: &Kernels) -> Plan {
         convolutions.push((kernels.convolve)(&convolution, scratch));
     }
     // Blocks bring in their sequences while spectra are being arranged, or while the pass before ends.
-    let before = filters.into_iter().chain(arranges).map(Step::Launch);
+    let before = arranges.into_iter().map(Step::Launch);
     plan.steps = before.chain(convolutions.into_iter().map(Step::Early)).collect();
     plan
-}
-
-/// Spectra over so many points of filters given in time, of which so many taps count.
-fn filter(problem: &Problem, points: usize, taken: usize, spectra: usize) -> Launch {
-    let Sizes { h, taps, .. } = Sizes::of(problem);
-    let half = points / 2;
-    let taps = taps.expect("a pass takes taps where there are some");
-    Launch {
-        source: &FILTER,
-        entry: "fftconv_filter",
-        // Filters are in f32 whatever sequences are in.
-        constants: cuda::constants(Cut::of(points as u64), Dtype::Bf16),
-        grid: [h as u32, 1, 1],
-        block: [(points / 8).min(1024) as u32, 1, 1],
-        cluster: [1, 1, 1],
-        dynamic_shared_bytes: 8 * (half + half / 16 + half / 256 + half / 1024) as u32,
-        arguments: vec![tensor(SPECTRUM), tensor(spectra), count(taps as u64), count(taken as u64)],
-    }
 }
 
 #[cfg(test)]

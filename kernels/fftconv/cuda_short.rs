@@ -6,7 +6,7 @@
 use super::Sizes;
 use super::cuda::{
     self, AMD_FRAGMENTS, BINS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES,
-    Scratch,
+    Scratch, TAPS,
 };
 use super::cuda_passes::{self, Filters, Kernels};
 use crate::tile::{self, needs_sm};
@@ -20,6 +20,7 @@ static ARRANGE: Source = Source {
     text: include_str!("arrange_short.cu"),
     headers: &[
         BINS,
+        TAPS,
         CUT,
         MONARCH_HEADER,
         FRAGMENTS,

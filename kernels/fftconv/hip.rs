@@ -108,7 +108,7 @@ pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
     Plan {
         scratch: cut.scratch(heads, 1),
         steps: vec![
-            Step::Launch(arrange(cut, problem.dtype, heads, Filters::GIVEN, scratch)),
+            Step::Launch(arrange(cut, problem.dtype, heads, Filters::WHOLE, scratch)),
             Step::Launch(convolve(&convolution, scratch)),
         ],
     }

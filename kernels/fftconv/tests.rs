@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda, cuda_cluster, cuda_short, hip};
+use super::{FftConv, cuda, cuda_cluster, cuda_passes, cuda_short, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -207,6 +207,21 @@ fn where_a_block_has_whole_rows_it_goes_straight_to_memory() {
     assert_eq!(entries("b=3,h=2,n=256"), short);
     assert_eq!(entries("b=3,h=2,n=4096,l=4095,gated=true"), short);
     assert_eq!(entries("b=3,h=2,n=65536,kept=1"), short);
+}
+
+#[test]
+fn filters_in_time_are_transformed_where_they_are_arranged() {
+    let problem = problem(&FftConv, "b=3,h=2,n=4096,l=2040,taps=512", Dtype::Bf16);
+    let plan = cuda_passes::plan(&problem, &device(Vendor::Nvidia, "sm_90a"));
+    let launches: Vec<(&str, u32)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| Some((step.launch()?.entry, step.launch()?.dynamic_shared_bytes)))
+        .collect();
+    let [arrange, convolve] = ["fftconv_arrange", "fftconv_monarch"];
+    let expected =
+        [(arrange, 8 << 10), (arrange, 4 << 10), (convolve, 16 << 10), (convolve, 16 << 10)];
+    assert_eq!(launches, expected);
 }
 
 #[test]
