@@ -30,12 +30,19 @@ template <int N> DEVICE void mask(float (&s)[N], const int (&visible)[2]) {
         if (8 * (i / 4) + i % 2 >= visible[i / 2 % 2]) s[i] = -INFINITE;
 }
 
-template <int N> DEVICE void row_max(const float (&s)[N], float (&max)[2]) {
+// Over a thread's own columns.
+template <int N> DEVICE void thread_max(const float (&s)[N], float (&max)[2]) {
     float part[2][2] = {{s[0], s[1]}, {s[2], s[3]}};     // two chains a row, for an instruction of 4 clocks
 #pragma unroll
     for (int i = 4; i < N; i++) part[i / 2 % 2][i % 2] = fmaxf(part[i / 2 % 2][i % 2], s[i]);
 #pragma unroll
-    for (int h = 0; h < 2; h++) max[h] = quad_max(fmaxf(part[h][0], part[h][1]));
+    for (int h = 0; h < 2; h++) max[h] = fmaxf(part[h][0], part[h][1]);
+}
+
+template <int N> DEVICE void row_max(const float (&s)[N], float (&max)[2]) {
+    thread_max(s, max);
+#pragma unroll
+    for (int h = 0; h < 2; h++) max[h] = quad_max(max[h]);
 }
 
 // Makes the rows' maxima good for these scores too; returns whether they changed for any row of the warp, and by which factors

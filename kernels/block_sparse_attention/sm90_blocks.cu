@@ -24,7 +24,7 @@ void attention_sm90_blocks(const __grid_constant__ TensorMap q_map, const __grid
                            const __grid_constant__ Segments segments, ELEMENT* o, float* lse, int heads, int rows, int width, int tiles,
                            float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
-    prefetch_maps(q_map, k_map, v_map);
+    prefetch_maps(k_map, q_map, v_map);
     BlockList list{k_map, v_map, blocks, segments, heads, tiles};
     attend(memory, list, scale, HeadQueries{q_map}, HeadOutput{o, lse, rows, width}, Nothing{});
 }

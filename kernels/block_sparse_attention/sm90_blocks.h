@@ -72,14 +72,16 @@ struct BlockList {
         return seen;
     }
 
-    DEVICE bool hides(const Seen& seen, Place, int stage) const {
-        int first = stage * TILE_N, end = first + TILE_N;
+    DEVICE bool is_short(Place place) const { return __any_sync(~0u, (segments.at[place.segment].keys - 1) % TILE_N < TILE_N / 2); }
+
+    DEVICE bool hides(const Seen& seen, Place, int stage, int keys) const {
+        int first = stage * TILE_N, end = first + keys;
         bool whole = first >= seen.first(0) & first >= seen.first(1) & end <= seen.end(0) & end <= seen.end(1);
         return __any_sync(~0u, !whole);
     }
 
     // `column` is the thread's first.
-    DEVICE void hide(float (&s)[TILE_N / 2], const Seen& seen, Place, int stage, int column) const {
+    template <int N> DEVICE void hide(float (&s)[N], const Seen& seen, Place, int stage, int column) const {
         int first = stage * TILE_N + column;
         mask_outside(s, {seen.first(0) - first, seen.first(1) - first}, {seen.end(0) - first, seen.end(1) - first});
     }

@@ -2,8 +2,9 @@
 // attention/sm90_flash.cu. A warpgroup without queries, at the end of what a tile is for, only hands its stages back.
 // Knows no tensor: where queries come from is the feeder's, which keys a row sees the list's, which has, beside what the feeder asks,
 //   end(place): the row behind the last that is worked on; Seen seen(place, row): what a thread keeps of a tile, for its rows `row` and
-//   row + 8; hides(seen, place, stage): whether some row of the warp does not see all of a stage; hide(scores, seen, place, stage, column):
-//   masks it then.
+//   row + 8; hides(seen, place, stage, keys): whether some row of the warp does not see all of a stage's first `keys`; hide(scores, seen,
+//   place, stage, column): masks those of a thread from its `column` on then; is_short(place): whether nobody sees the second half of a
+//   tile's last stage, where that is worth knowing.
 // Where rows go is an Output's: leave(consumer, o, rows, place, end), for rows of `place` before `end`; store_rows is one way to.
 // An Aside is what else a block does, if IS_PRESENT: run(shared) by a warpgroup after the consumers, feed(shared) by one thread beside the
 // feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
@@ -17,6 +18,7 @@ constexpr int SCORES = TILE_N / 2, OUTPUTS = D / 2;      // a thread's accumulat
 constexpr int STEPS = TILE_N / 16;                       // wgmma steps of P V
 
 static_assert(D <= 128, "a warpgroup's O leaves in one piece");
+static_assert(STEPS % 2 == 0, "half a stage is whole steps");
 
 // A thread's part of what a warpgroup computes: scores, O, weights, and its rows' sums.
 struct Sums {
@@ -139,8 +141,8 @@ template <class Work, class Output> struct Consumer {
         release_values();
     }
 
-    DEVICE void hide(float (&s)[SCORES], bool hides) const {
-        if (hides) work.hide(s, seen, place, stage, 2 * (thread % 4));
+    template <int N> DEVICE void hide(float (&s)[N], bool hides, int column = 0) const {
+        if (hides) work.hide(s, seen, place, stage, column + 2 * (thread % 4));
     }
 
     // Weights by the rows' maxima as they are, so that none has to be found before the first exponential; the product ends meanwhile. False
@@ -169,7 +171,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::first_st
     wgmma_fence();
     multiply_keys(s);
     look();
-    bool hides = work.hides(seen, place, stage);
+    bool hides = work.hides(seen, place, stage, TILE_N);
     wgmma_wait_group<0>();
     wgmma_pin(s);
     release_scores();
@@ -199,7 +201,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::step(Sum
     static_assert(STAGES > 1, "keys of one stage more than are held");
     auto& [s, o, p, rows] = sums;
     start_products(sums, accumulate);
-    bool hides = work.hides(seen, place, stage), has_old = has_maxima(rows);
+    bool hides = work.hides(seen, place, stage, TILE_N), has_old = has_maxima(rows);
     wgmma_wait_group<1>();
     wgmma_pin(s);
     if (has_old) {
@@ -220,25 +222,40 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::step(Sum
     round_weights<ELEMENT>(s, p);
 }
 
-// The same where the next stage is the first of another tile, so that O is that of `done`, complete, and leaves.
+// The same where the next stage is the first of another tile, so that O is that of `done`, complete, and leaves. The far half of a short stage
+// costs its products only: its scores are not looked at.
 template <class Work, class Output>
 DEVICE void Consumer<Work, Output>::step_across(Sums& sums, u32 accumulate, Place done, int done_end) {
     auto& [s, o, p, rows] = sums;
-    float shrink[2];
+    auto &near = reinterpret_cast<float(&)[SCORES / 2]>(s), &far = reinterpret_cast<float(&)[SCORES / 2]>(s[SCORES / 2]);
+    auto &near_p = reinterpret_cast<u32(&)[STEPS / 2][4]>(p), &far_p = reinterpret_cast<u32(&)[STEPS / 2][4]>(p[STEPS / 2]);
     start_products(sums, accumulate);
     look();
-    bool hides = work.hides(seen, place, stage);
+    bool is_short = work.is_short(place), hides_near = work.hides(seen, place, stage, TILE_N / 2);
+    bool hides_far = work.hides(seen, place, stage, TILE_N);
     wgmma_wait_group<1>();
     wgmma_pin(s);
     release_scores();
     Rows finished = rows;
-    rows = NO_ROWS;
-    hide(s, hides);
-    raise_max(s, rows, shrink, scale);
+    float max[2], far_max[2] = {-INFINITE, -INFINITE};
+    hide(near, hides_near);
+    thread_max(near, max);
+    if (!is_short) {
+        hide(far, hides_far, TILE_N / 2);
+        thread_max(far, far_max);
+    }
+    rows = {{quad_max(fmaxf(max[0], far_max[0])), quad_max(fmaxf(max[1], far_max[1]))}, {0, 0}};
     finish_product(o);                                   // has gone on under the search; exponentials and what leaves are issued in turns
-    exponentiate(s, rows, scale);
-    round_weights<ELEMENT>(s, p);
+    exponentiate(near, rows, scale);
+    round_weights<ELEMENT>(near, near_p);
     output.leave(*this, o, finished, done, done_end);
+    if (is_short) {
+#pragma unroll
+        for (int i = 0; i < STEPS * 2; i++) far_p[i / 4][i % 4] = 0;
+    } else {
+        exponentiate(far, rows, scale);
+        round_weights<ELEMENT>(far, far_p);
+    }
     __syncwarp();                                        // for the compiler, which copies the loop's test into the ways of lanes otherwise
 }
 

@@ -13,6 +13,11 @@ constexpr Place NOWHERE{0, 0, 0, 0};
 // A stage's first key in the tensors that these maps are of.
 struct KeyPlace { const TensorMap &k_map, &v_map; int key, head; };
 
+// Asks for maps before anyone copies by them, who waits for barriers first; by a thread that makes none. Copies wait for theirs one by one.
+template <class... Maps> DEVICE void prefetch_maps(const Maps&... maps) {
+    if (threadIdx.x == 32) (prefetch_tensormap(maps), ...);
+}
+
 // By one thread, before all threads meet.
 DEVICE void make_barriers(Shared shared) {
     for (int i = 0; i < TILES; i++) {

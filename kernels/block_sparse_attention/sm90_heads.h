@@ -2,14 +2,6 @@
 #pragma once
 #include "block_sparse_attention/sm90_consumer.h"
 
-// Asks for the maps before the feeder does, which waits for barriers first; by a thread that makes none.
-DEVICE void prefetch_maps(const TensorMap& q_map, const TensorMap& k_map, const TensorMap& v_map) {
-    if (threadIdx.x != 32) return;
-    prefetch_tensormap(k_map);
-    prefetch_tensormap(q_map);
-    prefetch_tensormap(v_map);
-}
-
 // Rows of a head that stand one after the other.
 struct HeadQueries {
     const TensorMap& map;

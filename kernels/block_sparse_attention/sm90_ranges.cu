@@ -17,7 +17,7 @@ void attention_sm90_ranges(const __grid_constant__ TensorMap q_map, const __grid
                            const __grid_constant__ RangeSegments segments, ELEMENT* o, float* lse, int heads, int rows, int width, int tiles,
                            float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
-    prefetch_maps(q_map, k_map, v_map);
+    prefetch_maps(k_map, q_map, v_map);
     RangeList list{k_map, v_map, spans, segments, heads, tiles};
     attend(memory, list, scale, HeadQueries{q_map}, HeadOutput{o, lse, rows, width}, Nothing{});
 }

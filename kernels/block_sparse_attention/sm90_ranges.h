@@ -78,10 +78,12 @@ struct RangeList {
         return span.keys - (stage - span.stage) * TILE_N;
     }
 
-    DEVICE bool hides(Seen, Place place, int stage) const { return __any_sync(~0u, left(place, stage) < TILE_N); }
+    DEVICE bool is_short(Place) const { return false; }
+
+    DEVICE bool hides(Seen, Place place, int stage, int keys) const { return __any_sync(~0u, left(place, stage) < keys); }
 
     // Masks what lies beyond the last key of a range.
-    DEVICE void hide(float (&s)[TILE_N / 2], Seen, Place place, int stage, int column) const {
+    template <int N> DEVICE void hide(float (&s)[N], Seen, Place place, int stage, int column) const {
         int end = left(place, stage) - column;
         mask(s, {end, end});
     }

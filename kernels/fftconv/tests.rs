@@ -1,6 +1,6 @@
 //! Properties of the convolution that hold for every implementation, and of its truth.
 
-use super::{FftConv, cuda, cuda_cluster, cuda_resident, cuda_short, hip};
+use super::{FftConv, cuda, cuda_cluster, cuda_passes, cuda_resident, cuda_short, hip};
 use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use std::f64::consts::TAU;
@@ -231,6 +231,21 @@ fn blocks_that_stay_are_one_a_multiprocessor() {
     assert!(refusal(16384, "sm_90a").is_some_and(|why| why.contains("8192")));
     assert!(refusal(8192, "sm_120").is_some_and(|why| why.contains("226 KB")));
     assert!(refusal(256, "sm_89").is_some_and(|why| why.contains("sm_90")));
+}
+
+#[test]
+fn filters_in_time_are_transformed_where_they_are_arranged() {
+    let problem = problem(&FftConv, "b=3,h=2,n=4096,l=2040,taps=512", Dtype::Bf16);
+    let plan = cuda_passes::plan(&problem, &device(Vendor::Nvidia, "sm_90a"));
+    let launches: Vec<(&str, u32)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| Some((step.launch()?.entry, step.launch()?.dynamic_shared_bytes)))
+        .collect();
+    let [arrange, convolve] = ["fftconv_arrange", "fftconv_monarch"];
+    let expected =
+        [(arrange, 8 << 10), (arrange, 4 << 10), (convolve, 16 << 10), (convolve, 16 << 10)];
+    assert_eq!(launches, expected);
 }
 
 #[test]

@@ -38,12 +38,25 @@ static DECODE: Source = Source {
     headers: &[SOFTMAX, tile::TILE, tile::CUDA, tile::CUDA_WGMMA],
 };
 
-/// Of `sm90_hydragen.cu`: keys of a stage of shared ones, warpgroups with 64 rows of a tile each, own
-/// keys that are worked on together, and how many panels of such fit a ring.
-const STAGE_KEYS: usize = 128;
+/// Of `sm90_hydragen.cu`: warpgroups with 64 rows of a tile each, and own keys that are worked on
+/// together.
 const CONSUMERS: usize = 2;
 const OWN_KEYS: usize = 64;
-const OWN_PANELS: usize = 7;
+
+/// How a block of `sm90_hydragen.cu` divides its shared memory: keys of a stage of shared ones, how
+/// many stages have room, and how many panels of own keys.
+#[derive(Clone, Copy)]
+struct Rings {
+    keys: usize,
+    stages: usize,
+    own_panels: usize,
+}
+
+/// For heads of 64; for those of 128, of which two stages of 128 keys have room; for these where three
+/// of 96 keys take the room of own ones.
+const NARROW: Rings = Rings { keys: 128, stages: 3, own_panels: 7 };
+const WIDE: Rings = Rings { keys: 128, stages: 2, own_panels: 7 };
+const WIDE_AND_LONG: Rings = Rings { keys: 96, stages: 3, own_panels: 5 };
 
 /// Keys of a stage of `sm90_decode.cu`, its threads, and blocks that share a multiprocessor.
 const DECODE_KEYS: usize = 64;
@@ -100,35 +113,55 @@ pub fn hydragen(problem: &Problem, info: &Info) -> Plan {
     let units = info.units.max(1) as usize;
     let run_tiles = (sizes.run() * sizes.group()).div_ceil(ROWS as usize * CONSUMERS);
     let tiles = run_tiles * sizes.runs() * sizes.hk;
-    let stages = sizes.p.div_ceil(STAGE_KEYS) + sizes.m.div_ceil(STAGE_KEYS);
-    let parts = best_parts(tiles, stages, units);
+    let rings = rings(sizes, tiles, units);
+    let parts = best_parts(tiles, rings.stages_of(sizes), units);
     let rows = ((parts + 1) * sizes.b * sizes.h) as u64;
     Plan {
         scratch: vec![Bytes(rows * sizes.d as u64 * 4), Bytes(rows * 8)],
         steps: vec![
-            Step::Launch(all_keys(problem, parts, parts * tiles, units)),
+            Step::Launch(all_keys(problem, rings, parts, parts * tiles, units)),
             Step::Launch(merge(problem, parts + 1)),
         ],
     }
 }
 
+impl Rings {
+    /// Of shared keys, those of each level by themselves.
+    fn stages_of(self, sizes: Sizes) -> usize {
+        sizes.p.div_ceil(self.keys) + sizes.m.div_ceil(self.keys)
+    }
+}
+
+/// With two stages, a warpgroup's next keys and values are asked for a stage before it needs them, by
+/// whichever warpgroup is last: where that is too late both wait for the same bytes, and from then on
+/// for the tensor cores at the same time. A third stage keeps them apart; it pays where a block has
+/// many stages, and products take so long that own keys need not come as fast as they can.
+fn rings(sizes: Sizes, tiles: usize, units: usize) -> Rings {
+    if sizes.d == 64 {
+        return NARROW;
+    }
+    let products = tiles * WIDE.stages_of(sizes);
+    // Also in stages of so many keys: an own one's bytes take 1.5 times as long as a shared one's products.
+    let own = sizes.b * sizes.hk * sizes.u.div_ceil(WIDE.keys);
+    if products >= 32 * units && products >= 3 * own { WIDE_AND_LONG } else { WIDE }
+}
+
 /// Parts of shared keys, and one of own keys.
-fn all_keys(problem: &Problem, parts: usize, tiles: usize, units: usize) -> Launch {
+fn all_keys(problem: &Problem, rings: Rings, parts: usize, tiles: usize, units: usize) -> Launch {
     let sizes = Sizes::of(problem);
     let group = sizes.group() as u32;
-    let stages = if sizes.d == 64 { 3 } else { 2 };
     let blocks = tiles.max(sizes.b * sizes.hk).min(units);
     let q_dims = [sizes.d, sizes.group(), sizes.hk, sizes.b].map(|extent| extent as u64);
     let map = |tensor, keys: usize, heads: usize, box_rows: usize| {
         let dims = [sizes.d, keys, heads].map(|extent| extent as u64);
         swizzled_map(tensor, problem.dtype, &dims, &[BOX_WIDTH, box_rows as u32, 1])
     };
-    let prefix = [PREFIX_K, PREFIX_V].map(|tensor| map(tensor, sizes.p, sizes.hk, STAGE_KEYS));
+    let prefix = [PREFIX_K, PREFIX_V].map(|tensor| map(tensor, sizes.p, sizes.hk, rings.keys));
     let level = match sizes.m {
         0 => prefix.clone(),
         m => {
             let heads = sizes.hk * sizes.groups;
-            [LEVEL_K, LEVEL_V].map(|tensor| map(tensor, m, heads, STAGE_KEYS))
+            [LEVEL_K, LEVEL_V].map(|tensor| map(tensor, m, heads, rings.keys))
         }
     };
     let own = [OWN_K, OWN_V].map(|tensor| map(tensor, sizes.u, sizes.b * sizes.hk, OWN_KEYS));
@@ -150,23 +183,24 @@ fn all_keys(problem: &Problem, parts: usize, tiles: usize, units: usize) -> Laun
         constants: vec![
             ("ELEMENT", element(problem.dtype).into()),
             ("D", number(sizes.d)),
-            ("TILE_N", number(STAGE_KEYS)),
+            ("TILE_N", number(rings.keys)),
             ("CONSUMERS", number(CONSUMERS)),
-            ("STAGES", number(stages)),
+            ("STAGES", number(rings.stages)),
+            ("SLOTS", number(rings.own_panels)),
             ("GROUP", number(sizes.group())),
         ],
         grid: [blocks as u32, 1, 1],
         block: [128 * (2 + CONSUMERS as u32), 1, 1],
         cluster: [1, 1, 1],
-        dynamic_shared_bytes: shared_bytes(sizes, stages),
+        dynamic_shared_bytes: shared_bytes(sizes, rings),
         arguments,
     }
 }
 
 /// Of a block of `sm90_hydragen.cu`: queries, stages, barriers; of own keys weights and queries, panels.
-fn shared_bytes(sizes: Sizes, stages: usize) -> u32 {
-    let shared = (ROWS as usize * CONSUMERS * 2 + stages * STAGE_KEYS * 4) * sizes.d;
-    let own = sizes.group().max(8) * 640 + OWN_PANELS * OWN_KEYS * 128;
+fn shared_bytes(sizes: Sizes, rings: Rings) -> u32 {
+    let shared = (ROWS as usize * CONSUMERS * 2 + rings.stages * rings.keys * 4) * sizes.d;
+    let own = sizes.group().max(8) * 640 + rings.own_panels * OWN_KEYS * 128;
     let bytes = shared + 1024 + own;
     debug_assert!(bytes <= SM90_SHARED_BYTES as usize);
     bytes as u32

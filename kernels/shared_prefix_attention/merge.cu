@@ -2,13 +2,13 @@
 // O = Σ 2^(m_s - m) O_s / L, LSE = (m + log2 L) ln 2, where L = Σ 2^(m_s - m) l_s.
 // Parts (S, rows) of O, D elements each, in f32, not normalised, and of maxima and sums; O (rows, D) of ELEMENT, LSE (rows) in f32.
 //
-// Mapping: a thread takes four columns of a row. The loads of four parts are under way at once.
+// Mapping: a thread takes four columns of a row. The loads of TOGETHER parts are under way at once.
 //
 // Work: 4 D + 8 bytes a row and part, from L2 where it holds them.
 //
 // Launch. block (256), grid (ceil(rows D / 1024)); no dynamic shared memory.
 // Arguments: O and sums of part 0, which sees a key of each row; O; LSE; rows; S, at least 1.
-// Macros (default): ELEMENT (Bf16; Fp16), D (128; a multiple of 4).
+// Macros (default): ELEMENT (Bf16; Fp16), D (128; a multiple of 4), TOGETHER (4; more than S would repeat loads of the last part).
 #include "shared_prefix_attention/parts.h"
 
 #ifndef ELEMENT
@@ -17,8 +17,11 @@
 #ifndef D
 #define D 128
 #endif
+#ifndef TOGETHER
+#define TOGETHER 4
+#endif
 
-constexpr int COLUMNS = 4, TOGETHER = 4;
+constexpr int COLUMNS = 4;
 constexpr float LN2 = 0.693147181f;
 
 struct alignas(8) Pairs { u32 pair[2]; };

@@ -21,6 +21,9 @@ pub const PARTS: Header =
 /// Into how many parts shared keys are cut at most.
 pub const MOST_PARTS: usize = 32;
 
+/// How many parts' loads are under way at once at most.
+const MOST_TOGETHER: usize = 4;
+
 /// O and LSE of so many parts.
 pub fn merge(problem: &Problem, parts: usize) -> Launch {
     let sizes = Sizes::of(problem);
@@ -34,6 +37,7 @@ pub fn merge(problem: &Problem, parts: usize) -> Launch {
         constants: vec![
             ("ELEMENT", element(problem.dtype).into()),
             ("D", Constant::Integer(sizes.d as i64)),
+            ("TOGETHER", Constant::Integer(parts.min(MOST_TOGETHER) as i64)),
         ],
         grid: [(sizes.b * sizes.h * sizes.d).div_ceil(1024) as u32, 1, 1],
         block: [256, 1, 1],

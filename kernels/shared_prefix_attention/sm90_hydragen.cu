@@ -12,14 +12,15 @@
 // Work: 4 D flops a query and key; a head's shared keys and values are read once a tile of rows, from L2, own ones once.
 //
 // Launch. block (128 (2 + CONSUMERS)), grid at most the SMs, so that all blocks run at once; no cluster.
-// Dynamic shared memory: CONSUMERS D 128 + STAGES TILE_N D 4 + max(8, GROUP) 640 + 1024 + 7 panels of 8 KB.
+// Dynamic shared memory: CONSUMERS D 128 + STAGES TILE_N D 4 + max(8, GROUP) 640 + 1024 + SLOTS 8192 bytes.
 // Maps, all in the 128-byte swizzle, L2 promotion 256 B, of ELEMENT, dims innermost first:
 //   q: dims (D, GROUP, Hk, B), box (64, GROUP, 1, 64 / GROUP); prefix: dims (D, P, Hk), level: dims (D, M, Hk groups), box (64, TILE_N, 1);
 //   own q: as q, box (64, GROUP, 1, 1); own k, v: dims (D, U, B Hk), box (64, 64, 1)
 // Arguments: q map; k, v maps of the prefix and of the level (unused if M is 0); q, k, v maps of own keys; O and sums of part 0; B; Hk; groups; P; M;
 //   U; ragged: sequence b has 1 + 37 b mod U own keys instead of U; S; tiles = S Hk groups ceil(B / groups GROUP / (64 CONSUMERS)); scale log2(e).
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
-// Macros (default): GROUP (8; 1, 2, 4, 16), and those of block_sparse_attention/sm90_consumer.h, D 64 or 128, CONSUMERS 2, STAGED_O 0.
+// Macros (default): GROUP (8; 1, 2, 4, 16), SLOTS (7: panels of own keys that have room), and those of
+//   block_sparse_attention/sm90_consumer.h, D 64 or 128, CONSUMERS 2, STAGED_O 0.
 #define STAGED_O 0
 #include "block_sparse_attention/sm90_consumer.h"
 #include "shared_prefix_attention/parts.h"
@@ -66,6 +67,8 @@ void attention_sm90_hydragen(const __grid_constant__ TensorMap q_map, const __gr
                              int sequences, int heads, int groups, int prefix, int level, int own_keys, int ragged, int parts, int tiles,
                              float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
+    prefetch_maps(prefix_k, q_map, own_k, own_q, prefix_v, own_v);
+    if (level > 0) prefetch_maps(level_k, level_v);
     long long rows = (long long)sequences * heads * GROUP;
     Levels levels{prefix_k, prefix_v, level_k, level_v, prefix, level, heads, groups, sequences / groups * GROUP, parts, tiles};
     Own own{own_q, own_k, own_v, {o + parts * rows * D, sums + parts * rows}, sequences, heads, own_keys, ragged, scale};

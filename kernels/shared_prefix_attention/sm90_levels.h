@@ -49,10 +49,12 @@ struct Levels {
     // Keys of a stage's level from its first on.
     DEVICE int left(Seen seen, int stage) const { return (stage < seen.change ? seen.prefix : seen.level) - stage * TILE_N; }
 
-    DEVICE bool hides(Seen seen, Place, int stage) const { return __any_sync(~0u, left(seen, stage) < TILE_N); }
+    DEVICE bool is_short(Place) const { return false; }
+
+    DEVICE bool hides(Seen seen, Place, int stage, int keys) const { return __any_sync(~0u, left(seen, stage) < keys); }
 
     // Masks what lies beyond the last key of a level.
-    DEVICE void hide(float (&s)[TILE_N / 2], Seen seen, Place, int stage, int column) const {
+    template <int N> DEVICE void hide(float (&s)[N], Seen seen, Place, int stage, int column) const {
         int end = left(seen, stage) - column;
         mask(s, {end, end});
     }

@@ -4,7 +4,8 @@
 // Operands change places: keys are the 64 rows of wgmma's first product and the group's queries its 8 or 16 columns, values turned are the
 // rows of the second, and weights reach it through shared memory. Instructions so narrow cost the tensor cores an eighth of what 64 rows
 // of queries would. A thread holds scores of keys 16 warp + lane / 4 and 8 more, queries 2 (lane % 4) and the next, and 8 more.
-// Knows no other level. Macros: those of attention/sm90_stream.h, GROUP (8; 1 to 16).
+// Knows no other level. Macros (default): those of attention/sm90_stream.h, GROUP (8; 1 to 16), SLOTS (7; at least 2: places for panels,
+//   which are 64 columns of a chunk's keys or values).
 #pragma once
 #include "attention/sm90_stream.h"
 #include "attention/softmax.h"
@@ -13,10 +14,13 @@
 #ifndef GROUP
 #define GROUP 8
 #endif
+#ifndef SLOTS
+#define SLOTS 7
+#endif
 
 constexpr int QUERIES = GROUP <= 8 ? 8 : 16;             // columns of a product; nobody asks for those beyond the group's
 constexpr int HELD = QUERIES / 2;                        // of a thread: scores of a chunk, sums of a panel; two in four of each are a query's
-constexpr int CHUNK = 64, SLOTS = 7;                     // keys of a chunk; places for panels, which are 64 columns of its keys or values
+constexpr int CHUNK = 64;                                // keys that are worked on together
 constexpr int OWN_BUFFERS = 4 / PANELS;                  // of queries: panels run ahead by as many items as that less one
 constexpr u32 OWN_PANEL = CHUNK * 128, OWN_Q_PANEL = QUERIES * 128, OWN_Q_BYTES = PANELS * OWN_Q_PANEL, WEIGHTS = QUERIES * 128;
 

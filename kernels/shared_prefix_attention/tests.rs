@@ -6,7 +6,7 @@ use crate::testing::{Trial, check_agrees, device, problem};
 use crate::tests::on_host;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
-use tilemark_core::launch::{Argument, Step};
+use tilemark_core::launch::{Argument, Constant, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
 const CROOKED: [&str; 8] = [
@@ -184,6 +184,27 @@ fn levels_are_parts_of_one_launch_beside_own_keys_and_a_second_merges_them() {
     check("b=512,h=8,hk=1,p=4096,u=128,groups=16,m=512", 4, 128);
     // Runs of two sequences, a tile each for 4 of its 128 rows.
     check("b=34,h=4,hk=2,p=65,u=17,d=64,groups=17,m=35", 2, 68);
+}
+
+#[test]
+fn where_products_take_long_a_third_stage_has_the_room_of_own_keys() {
+    let device = device(Vendor::Nvidia, "sm_90a");
+    let check = |shape: &str, rings: [i64; 3]| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let plan = cuda::hydragen(&problem, &device);
+        let Some(Step::Launch(all)) = plan.steps.first() else { panic!("{shape}") };
+        let expected = ["TILE_N", "STAGES", "SLOTS"].into_iter().zip(rings.map(Constant::Integer));
+        for constant in expected {
+            assert!(all.constants.contains(&constant), "{shape}: {:?}", all.constants);
+        }
+        assert_eq!(all.dynamic_shared_bytes, 227_328, "{shape}");
+    };
+    check("b=256,h=32,hk=8,p=16384,u=128", [96, 3, 5]);
+    check("b=1024,h=8,hk=1,p=16384,u=128", [96, 3, 5]);
+    check("b=64,h=4,p=2100,u=13,groups=64,m=35", [96, 3, 5]);
+    check("b=1024,h=8,hk=1,p=2048,u=128", [128, 2, 7]);
+    // As many products, but four times as many own keys.
+    check("b=256,h=32,hk=8,p=16384,u=512", [128, 2, 7]);
 }
 
 #[test]
