@@ -9,7 +9,7 @@ use super::cuda::{
     Scratch,
 };
 use super::cuda_passes::{self, Filters, Kernels};
-use super::cuda_short::{ARRANGE, CUT};
+use super::cuda_short::{ARRANGE, CUT, ROWS};
 use crate::tile::{self, needs_sm};
 use tilemark_core::launch::{Launch, Plan, Source};
 use tilemark_core::{Dtype, Info, Problem};
@@ -19,6 +19,7 @@ static RESIDENT: Source = Source {
     text: include_str!("sm90_resident.cu"),
     headers: &[
         CUT,
+        ROWS,
         MONARCH_HEADER,
         FRAGMENTS,
         AMD_FRAGMENTS,
@@ -34,7 +35,7 @@ static RESIDENT: Source = Source {
 const LONGEST: usize = 8192;
 
 /// Rows of 256 elements that all groups of a block have.
-const ROWS: u64 = 128;
+const BLOCK_ROWS: u64 = 128;
 
 /// `supports`.
 pub fn any_since_sm90(problem: &Problem, info: &Info) -> Result<(), String> {
@@ -63,14 +64,14 @@ fn convolve(convolution: &Convolution, scratch: Scratch, info: &Info) -> Launch 
     let mut launch = cuda::convolve(convolution, scratch);
     launch.constants.push(("RESIDENT", 1.into()));
     let rows_of_pair = cut.n / 256;
-    let turns = heads * batch.div_ceil(2 * ROWS / rows_of_pair);
+    let turns = heads * batch.div_ceil(2 * BLOCK_ROWS / rows_of_pair);
     Launch {
         source: &RESIDENT,
         entry: "fftconv_resident",
         grid: [turns.min(info.units.max(1).into()) as u32, 1, 1],
         block: [512, 1, 1],
         // The rows, factors and a scale, and for each k1 two complex matrices and its bins.
-        dynamic_shared_bytes: (ROWS * 1024 + 2064 + rows_of_pair * 3072) as u32,
+        dynamic_shared_bytes: (BLOCK_ROWS * 1024 + 2064 + rows_of_pair * 3072) as u32,
         ..launch
     }
 }

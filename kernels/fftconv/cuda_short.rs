@@ -16,6 +16,9 @@ use tilemark_core::{Dtype, Info, Problem};
 /// How a transform is cut up whose first and last stage go straight to memory.
 pub const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
 
+/// Their way in and out.
+pub const ROWS: Header = Header { name: "fftconv/rows.h", text: include_str!("rows.h") };
+
 /// Brings spectra and tables into the order of kernels that follow that cut.
 pub static ARRANGE: Source = Source {
     path: "fftconv/arrange_short.cu",
@@ -37,6 +40,7 @@ static SHORT: Source = Source {
     text: include_str!("sm80_short.cu"),
     headers: &[
         CUT,
+        ROWS,
         MONARCH_HEADER,
         FRAGMENTS,
         AMD_FRAGMENTS,

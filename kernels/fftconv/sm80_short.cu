@@ -21,11 +21,6 @@ constexpr int BLOCKS = 8;                                // 128 registers a thre
 #include "fftconv/stages.h"
 #include "fftconv/signals.h"
 
-// Rows of a lane's fragments, of 16: those of an operand's columns 2 q, + 1, + 8, + 9; and the row and the pair that a row is part of.
-DEVICE constexpr int row_of(int i) { return i % 2 + i / 2 * 8; }
-DEVICE constexpr int item_of(int row) { return row / N1 * 2; }
-DEVICE constexpr int element_of(int row) { return row % N1 * 256; }
-
 // Places of vectors in shared memory, linear over GF(2). Forward, one has n2 and n2 + 4, each beside n2 + 1, of one n3, first real parts;
 // `quad` counts these. Backward, it has two n3, real and imaginary part, each of rows 2 `two` and 2 `two` + 1. Both have two rows in the same
 // 2 KB; what eight lanes touch at once is in different banks.
@@ -35,23 +30,9 @@ DEVICE constexpr u32 forward_place(u32 row, u32 quad, u32 n3) {
 DEVICE constexpr u32 backward_place(u32 two, u32 n2, u32 n3) {
     return ((two * 16 + n2) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (n2 << 2 & 4) ^ (n2 >> 1 & 1);
 }
-DEVICE Vector16& vector_at(u8* planes, u32 place) { return *reinterpret_cast<Vector16*>(planes + place * 16); }
+#include "fftconv/rows.h"
 
-// Stage 1.
-
-// Vectors of eight elements, by halves of a warp's columns, sequences of a pair, and rows.
-struct Rows { Vector16 v[2][2][4]; };
-
-DEVICE void load_rows(Rows& rows, const Signals& s) {
-#pragma unroll
-    for (int i = 0; i < 16; i++) {
-        int half = i / 8, part = i / 4 % 2, row = row_of(i % 4);
-        rows.v[half][part][i % 4] = load_input(s, item_of(row) + part, element_of(row) + half * 64);
-    }
-}
-
-// Column g of product e is element e of the lane's vector; those of lanes g and g + 1 have neighbouring n2, and so are a word of stage 2's operand.
-DEVICE u32 own_vector(u32 g) { return g & 4 | g << 1 & 2 | g >> 1 & 1; }
+// Stage 1. Column g of product e is element e of the lane's vector.
 
 DEVICE void transform_columns_in(u8* planes, const Rows& rows, const Vector16* tables) {
     Dft f = load_dft(tables + ROWS_MATRIX + own_lane());
@@ -79,28 +60,6 @@ DEVICE void transform_columns_in(u8* planes, const Rows& rows, const Vector16* t
 }
 
 // Stages 2 and 3, the spectrum and the inverses.
-
-// w_256^(n3 k2), by the lane's columns; it is symmetric, and so the same for the inverse.
-struct Factors { Complex w[2][4]; };
-
-DEVICE Factors load_factors(const Vector16* tables, float scale) {
-    Factors factors;
-#pragma unroll
-    for (int row = 0; row < 2; row++) {
-        Vector16 pairs = tables[FACTORS + row * 32 + own_lane()];
-#pragma unroll
-        for (int c = 0; c < 4; c++) {
-            Complex w = halves(pairs.word[c]);
-            factors.w[row][c] = {w.re * scale, w.im * scale};
-        }
-    }
-    return factors;
-}
-
-template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) {
-#pragma unroll
-    for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
-}
 
 // Bins of a row. Those of several pairs share them and find them in the L1 cache. A lone pair's read each once, from L2: the lane asks for a
 // row's when it has those of the row before, and keeps them behind the planes.
@@ -161,51 +120,6 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
     }
 }
 
-// The inverse of stage 1.
-
-// Contracts real and imaginary parts of eight rows at once, as words of both lie side by side: what these are multiplied by, by halves of
-// the rows, for real and for imaginary results.
-struct BothParts { u32 word[2][2][4]; };
-
-DEVICE BothParts load_both_parts(const Vector16* tables) {
-    BothParts a;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        Vector16 v = tables[BOTH_PARTS + i * 32 + own_lane()];
-#pragma unroll
-        for (int j = 0; j < 4; j++) a.word[i / 2][i % 2][j] = v.word[j];
-    }
-    return a;
-}
-
-// Results in vectors, by sequences of a pair, rows, and which of the two vectors of a row.
-struct Results { Vector16 v[2][2][2]; };
-
-DEVICE void transform_columns_out(Results& results, u8* planes, u32 here, const BothParts& a) {
-#pragma unroll
-    for (int two = 0; two < 4; two++) {
-        float d[2][2][4] = {};                           // by parts, elements
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            Vector16 b = vector_at(planes, here ^ backward_place(half * 4, 0, two * 2));
-#pragma unroll
-            for (int i = 0; i < 4; i++) mma_m16n8k16(ELEMENT{}, d[i % 2][i / 2], a.word[i % 2][half], b.word[i / 2 * 2], b.word[i / 2 * 2 + 1]);
-        }
-#pragma unroll
-        for (int i = 0; i < 8; i++) results.v[i / 4][i / 2 % 2][i % 2].word[two] = cvt_rn_x2<ELEMENT>(d[i / 4][0][i % 4], d[i / 4][1][i % 4]);
-        __syncwarp();
-    }
-}
-
-// Where result i of a half of a warp's columns goes, or its gate comes from, and what is done there.
-template <class F> DEVICE void for_each_result(int half, F apply) {
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-        int part = i / 4, row = i / 2 % 2 * 8, vector = i % 2;
-        apply(i, item_of(row) + part, element_of(row) + half * 64 + vector * 32);
-    }
-}
-
 DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
 
 extern "C" __global__ __launch_bounds__(THREADS, BLOCKS)
@@ -225,7 +139,7 @@ void fftconv_short(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, co
     spectrum += (long long)head_of_block() * N1 * BIN_VECTORS + own_lane();
     if (AHEAD) ask_for_bins(planes, spectrum + first * 2 * BIN_VECTORS);
     transform_columns_in(planes, rows, tables);
-    Factors factors = load_factors(tables, 1), back = load_factors(tables, scales[head_of_block()]);
+    Factors factors = load_factors(tables + FACTORS, 1), back = load_factors(tables + FACTORS, scales[head_of_block()]);
     __syncthreads();
     u32 lane = own_lane(), g = lane / 4, q = lane % 4;
 #pragma unroll 1
@@ -235,7 +149,7 @@ void fftconv_short(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, co
     Signals out = signals(g, q);
     Vector16 gates[8];
     for_each_result(0, [&](int i, int item, int at) { gates[i] = load_gate(out, item, at); });
-    BothParts a = load_both_parts(tables);
+    BothParts a = load_both_parts(tables + BOTH_PARTS + own_lane());
     u32 here = backward_place(q, forgotten(threadIdx.x) / 32 * 8 + g % 2 * 2 + g / 4, g / 2 % 2 * 8);
     __syncthreads();
 #pragma unroll

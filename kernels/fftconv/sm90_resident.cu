@@ -33,21 +33,11 @@ DEVICE u32 own_group() { return forgotten(threadIdx.x) / GROUP_THREADS; }
 DEVICE u32 own_warp() { return forgotten(threadIdx.x) / 32 % WARPS; }
 DEVICE void meet_group() { bar_sync(1 + own_group(), GROUP_THREADS); }
 
-// Rows of a lane's fragments, of 16: those of an operand's columns 2 q, + 1, + 8, + 9; and the item and the element that a row begins with.
-DEVICE constexpr int row_of(int i) { return i % 2 + i / 2 * 8; }
-DEVICE constexpr int item_of(int row) { return row / N1 * 2; }
-DEVICE constexpr int element_of(int row) { return row % N1 * 256; }
-
-// A warp's columns are 64 of 32 rows, or two halves of 64 of 16 rows: what a pass of two has.
-constexpr int HALVES = 2 / ROW_TILES;
-DEVICE constexpr int pass_row(int pass) { return HALVES == 1 ? pass * 16 : 0; }
-DEVICE constexpr int pass_column(int pass) { return HALVES == 1 ? 0 : pass * 64; }
-
 // Places of vectors in shared memory, linear over GF(2). One has two neighbouring n3, real and imaginary part, each of two neighbours that
 // `two` counts: n2 forward, rows backward. Both ways two rows have the same 2 KB; what eight lanes touch at once is in different banks.
 DEVICE constexpr u32 forward_place(u32 row, u32 two, u32 n3) { return ((row * 8 + two) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (row & 1); }
 DEVICE constexpr u32 backward_place(u32 two, u32 n2, u32 n3) { return ((two * 16 + n2) * 8 + n3 / 2) ^ (two * 2 & 6) ^ (n2 & 1) ^ (n2 >> 1 & 1); }
-DEVICE Vector16& vector_at(u8* planes, u32 place) { return *reinterpret_cast<Vector16*>(planes + place * 16); }
+#include "fftconv/rows.h"
 
 // What stays in shared memory.
 
@@ -81,17 +71,6 @@ DEVICE void let_go(u8* bins, const Vector16* spectrum, const float* scales, int 
 
 // Stage 1.
 
-// Vectors of eight elements, by passes, sequences of a pair, and rows.
-struct Rows { Vector16 v[2][2][4]; };
-
-DEVICE void load_rows(Rows& rows, const Signals& s) {
-#pragma unroll
-    for (int i = 0; i < 16; i++) {
-        int pass = i / 8, part = i / 4 % 2, row = pass_row(pass) + row_of(i % 4);
-        rows.v[pass][part][i % 4] = load_input(s, item_of(row) + part, element_of(row) + pass_column(pass));
-    }
-}
-
 // Neighbouring rows side by side, as words of an operand: element e of rows i and i + 1, i being even, is word e / 2 of vector i + e % 2.
 DEVICE void interleave(Rows& rows) {
 #pragma unroll
@@ -101,10 +80,6 @@ DEVICE void interleave(Rows& rows) {
         b = join(a, b, 1), a = low;
     }
 }
-
-// Column g of a product is an element of the lane's vector; those of lanes g and g + 1 have neighbouring n2, and so are a word of stage 2's
-// operand.
-DEVICE u32 own_vector(u32 g) { return g & 4 | g << 1 & 2 | g >> 1 & 1; }
 
 // Element e of a tile of the rows and of those that it is contracted with.
 DEVICE void transform_element(float (&re)[4], float (&im)[4], const Rows& rows, int half, int e, const Dft (&f)[ROW_TILES]) {
@@ -146,28 +121,6 @@ DEVICE void transform_columns_in(u8* planes, Rows& rows, const Vector16* tables)
 }
 
 // Stages 2 and 3, the spectrum and the inverses.
-
-// w_256^(n3 k2), by the lane's columns.
-struct Factors { Complex w[2][4]; };
-
-DEVICE Factors load_factors(const u8* from, float scale) {
-    Factors factors;
-#pragma unroll
-    for (int row = 0; row < 2; row++) {
-        Vector16 pairs = reinterpret_cast<const Vector16*>(from)[row * 32 + own_lane()];
-#pragma unroll
-        for (int c = 0; c < 4; c++) {
-            Complex w = halves(pairs.word[c]);
-            factors.w[row][c] = {w.re * scale, w.im * scale};
-        }
-    }
-    return factors;
-}
-
-template <bool CONJUGATE> DEVICE void multiply(Tile& d, const Factors& factors) {
-#pragma unroll
-    for (int row = 0; row < 2; row++) d.multiply_row<CONJUGATE>(row, factors.w[row]);
-}
 
 // Where the lane's lines of a k1's matrices stand in shared memory. That of stage 2 has by halves of n2 real parts and then imaginary ones,
 // each by halves of k2: as they come a left operand of both parts of half the n2, and transposed in another order one of all k2.
@@ -243,7 +196,8 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
 
 // The warp's rows.
 DEVICE void convolve_own(u8* planes, const u8* resident, u8* bins) {
-    Factors factors = load_factors(resident, 1), back = load_factors(resident + 1024, arrival_of(bins).scale);
+    auto tables = reinterpret_cast<const Vector16*>(resident);
+    Factors factors = load_factors(tables, 1), back = load_factors(tables + 64, arrival_of(bins).scale);
     u32 lane = own_lane(), g = lane / 4, q = lane % 4, first = own_warp() * 4;
     Lines lines = lines_of_lane(cvta_shared(resident + (BIN_MATRICES - FACTORS) * 16), lane);
     const Vector16* spectrum = reinterpret_cast<const Vector16*>(bins) + lane;
@@ -253,50 +207,6 @@ DEVICE void convolve_own(u8* planes, const u8* resident, u8* bins) {
 }
 
 // The inverse of stage 1.
-
-// Contracts real and imaginary parts of eight rows at once, as words of both lie side by side: what these are multiplied by, by eights of
-// the rows, for real and for imaginary results.
-struct BothParts { u32 word[2][EIGHTS][4]; };
-
-// `tables` is the lane's place.
-DEVICE BothParts load_both_parts(const Vector16* tables) {
-    BothParts a;
-#pragma unroll
-    for (int i = 0; i < 2 * EIGHTS; i++) {
-        Vector16 v = tables[i * 32];
-#pragma unroll
-        for (int j = 0; j < 4; j++) a.word[i / EIGHTS][i % EIGHTS][j] = v.word[j];
-    }
-    return a;
-}
-
-// Results in vectors, by sequences of a pair, rows, and which of the two vectors of a row.
-struct Results { Vector16 v[2][2][2]; };
-
-DEVICE void transform_columns_out(Results& results, u8* planes, u32 here, const BothParts& a) {
-#pragma unroll
-    for (int two = 0; two < 4; two++) {
-        float d[2][2][4] = {};                           // by parts, elements
-#pragma unroll
-        for (int eight = 0; eight < EIGHTS; eight++) {
-            Vector16 b = vector_at(planes, here ^ backward_place(eight * 4, 0, two * 2));
-#pragma unroll
-            for (int i = 0; i < 4; i++) mma_m16n8k16(ELEMENT{}, d[i % 2][i / 2], a.word[i % 2][eight], b.word[i / 2 * 2], b.word[i / 2 * 2 + 1]);
-        }
-#pragma unroll
-        for (int i = 0; i < 8; i++) results.v[i / 4][i / 2 % 2][i % 2].word[two] = cvt_rn_x2<ELEMENT>(d[i / 4][0][i % 4], d[i / 4][1][i % 4]);
-        __syncwarp();
-    }
-}
-
-// Where result i of a pass goes, or its gate comes from, and what is done there.
-template <class F> DEVICE void for_each_result(int pass, F apply) {
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-        int part = i / 4, row = pass_row(pass) + i / 2 % 2 * 8, vector = i % 2;
-        apply(i, item_of(row) + part, element_of(row) + pass_column(pass) + vector * 32);
-    }
-}
 
 DEVICE void store_columns(u8* planes, const Signals& out, const Vector16* tables) {
     u32 lane = own_lane(), g = lane / 4, q = lane % 4;
