@@ -4,7 +4,7 @@
 // Shared memory: 4 (shared_place(N/2) + 1) bytes; 4 N of filters in time.
 //
 // Macros (default): those of monarch.h, PASSED (1: the filter passes only frequencies that are multiples of it; those of a folded one all
-// are), TAPS (0: filters are given as spectra), TAKEN (so many taps count, from the first on).
+// are), TAPS (0: filters are given as spectra), TAKEN (TAPS: so many of these count, from the first on).
 #pragma once
 #include "fftconv/monarch.h"
 
@@ -13,6 +13,9 @@
 #endif
 #ifndef TAPS
 #define TAPS 0
+#endif
+#ifndef TAKEN
+#define TAKEN TAPS
 #endif
 
 constexpr int THREADS = N < 2048 ? 128 : N < 16384 ? N / 16 : N / 32;
