@@ -4,31 +4,17 @@
 //! The contract stands at the source's head; this file states it once more as data.
 
 use super::Sizes;
-use super::cuda::{
-    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, NARROW, SIGNALS, STAGES,
-    Scratch,
-};
+use super::cuda::{self, Convolution, Cut, NARROW, Scratch};
 use super::cuda_passes::{self, Filters, Kernels};
-use super::cuda_short::{ARRANGE, CUT, ROWS};
-use crate::tile::{self, needs_sm};
+use super::cuda_short::{ARRANGE, HEADERS};
+use crate::tile::needs_sm;
 use tilemark_core::launch::{Launch, Plan, Source};
 use tilemark_core::{Dtype, Info, Problem};
 
 static RESIDENT: Source = Source {
     path: "fftconv/sm90_resident.cu",
     text: include_str!("sm90_resident.cu"),
-    headers: &[
-        CUT,
-        ROWS,
-        MONARCH_HEADER,
-        FRAGMENTS,
-        AMD_FRAGMENTS,
-        STAGES,
-        SIGNALS,
-        tile::TILE,
-        tile::CUDA,
-        tile::CUDA_WGMMA,
-    ],
+    headers: HEADERS,
 };
 
 /// The longest transform of which a block has all rows and tables.

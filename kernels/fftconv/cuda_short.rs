@@ -14,10 +14,10 @@ use tilemark_core::launch::{Header, Launch, Plan, Source};
 use tilemark_core::{Dtype, Info, Problem};
 
 /// How a transform is cut up whose first and last stage go straight to memory.
-pub const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
+const CUT: Header = Header { name: "fftconv/short.h", text: include_str!("short.h") };
 
 /// Their way in and out.
-pub const ROWS: Header = Header { name: "fftconv/rows.h", text: include_str!("rows.h") };
+const ROWS: Header = Header { name: "fftconv/rows.h", text: include_str!("rows.h") };
 
 /// Brings spectra and tables into the order of kernels that follow that cut.
 pub static ARRANGE: Source = Source {
@@ -35,22 +35,22 @@ pub static ARRANGE: Source = Source {
         tile::CUDA_WGMMA,
     ],
 };
-static SHORT: Source = Source {
-    path: "fftconv/sm80_short.cu",
-    text: include_str!("sm80_short.cu"),
-    headers: &[
-        CUT,
-        ROWS,
-        MONARCH_HEADER,
-        FRAGMENTS,
-        AMD_FRAGMENTS,
-        STAGES,
-        SIGNALS,
-        tile::TILE,
-        tile::CUDA,
-        tile::CUDA_WGMMA,
-    ],
-};
+/// What such kernels are written over.
+pub const HEADERS: &[Header] = &[
+    CUT,
+    ROWS,
+    MONARCH_HEADER,
+    FRAGMENTS,
+    AMD_FRAGMENTS,
+    STAGES,
+    SIGNALS,
+    tile::TILE,
+    tile::CUDA,
+    tile::CUDA_WGMMA,
+];
+
+static SHORT: Source =
+    Source { path: "fftconv/sm80_short.cu", text: include_str!("sm80_short.cu"), headers: HEADERS };
 
 const SHORT_KERNELS: Kernels<'static> = Kernels { arrange, convolve: &convolve };
 

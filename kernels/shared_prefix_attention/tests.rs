@@ -55,7 +55,7 @@ fn it_is_attention_over_repeated_keys() {
         heads.collect::<Vec<_>>().concat()
     };
     let given = [inputs[0].clone(), joined(&inputs[1], &inputs[3]), joined(&inputs[2], &inputs[4])];
-    let expected = repeated.run(on_host(&Attention).next().unwrap(), &given);
+    let expected = repeated.run(on_host(&Attention).next().expect("a CPU has one"), &given);
     for implementation in on_host(&SharedPrefixAttention) {
         let found = shared.run(implementation, &inputs);
         for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
@@ -81,7 +81,8 @@ fn a_second_level_is_keys_of_its_own_to_each_sequence_of_a_run() {
     let mut given = inputs[..3].to_vec();
     given.push(joined(&inputs[3], &inputs[5]));
     given.push(joined(&inputs[4], &inputs[6]));
-    let expected = repeated.run(on_host(&SharedPrefixAttention).next().unwrap(), &given);
+    let expected =
+        repeated.run(on_host(&SharedPrefixAttention).next().expect("a CPU has one"), &given);
     for implementation in on_host(&SharedPrefixAttention) {
         let found = tree.run(implementation, &inputs);
         for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
@@ -131,7 +132,8 @@ fn work_counts_the_prefix_once_in_bytes_and_for_every_query_in_operations() {
 fn key_heads_must_divide_query_heads() {
     let given = [("b", 1), ("h", 6), ("hk", 4), ("p", 1), ("u", 1)]
         .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
-    let shape = Shape::complete(&given, SharedPrefixAttention.about().axes).unwrap();
+    let shape =
+        Shape::complete(&given, SharedPrefixAttention.about().axes).expect("these are its axes");
     let refused = Err("axis `hk` must divide h = 6, and 4 does not".to_owned());
     assert_eq!(SharedPrefixAttention.check(&shape), refused);
 }
@@ -140,7 +142,8 @@ fn key_heads_must_divide_query_heads() {
 fn runs_must_divide_sequences() {
     let given = [("b", 6), ("h", 1), ("p", 1), ("u", 1), ("groups", 4)]
         .map(|(axis, value)| (axis.to_owned(), Value::Integer(value)));
-    let shape = Shape::complete(&given, SharedPrefixAttention.about().axes).unwrap();
+    let shape =
+        Shape::complete(&given, SharedPrefixAttention.about().axes).expect("these are its axes");
     let refused = Err("axis `groups` must divide b = 6, and 4 does not".to_owned());
     assert_eq!(SharedPrefixAttention.check(&shape), refused);
 }
