@@ -28,6 +28,8 @@ pub const AMD_FRAGMENTS: Header =
 pub const STAGES: Header = Header { name: "fftconv/stages.h", text: include_str!("stages.h") };
 /// The ways of sequences in and out.
 pub const SIGNALS: Header = Header { name: "fftconv/signals.h", text: include_str!("signals.h") };
+/// What they ask L2 for ahead.
+pub const AHEAD: Header = Header { name: "fftconv/ahead.h", text: include_str!("ahead.h") };
 
 static ARRANGE: Source = Source {
     path: "fftconv/arrange.cu",

@@ -50,14 +50,21 @@ fn convolve(convolution: &Convolution, scratch: Scratch, info: &Info) -> Launch 
     let mut launch = cuda::convolve(convolution, scratch);
     launch.constants.push(("RESIDENT", 1.into()));
     let rows_of_pair = cut.n / 256;
-    let turns = heads * batch.div_ceil(2 * BLOCK_ROWS / rows_of_pair);
+    let items = 2 * BLOCK_ROWS / rows_of_pair;
+    // No group of a full turn is idle.
+    if !batch.is_multiple_of(items) {
+        launch.constants.retain(|(name, _)| *name != "FULL");
+    }
+    let turns = heads * batch.div_ceil(items);
+    let groups = BLOCK_ROWS / rows_of_pair.max(16);
     Launch {
         source: &RESIDENT,
         entry: "fftconv_resident",
         grid: [turns.min(info.units.max(1).into()) as u32, 1, 1],
         block: [512, 1, 1],
-        // The rows, factors and a scale, and for each k1 two complex matrices and its bins.
-        dynamic_shared_bytes: (BLOCK_ROWS * 1024 + 2064 + rows_of_pair * 3072) as u32,
+        // The rows, factors and a scale, for each k1 two complex matrices and its bins, and the
+        // groups' turns.
+        dynamic_shared_bytes: (BLOCK_ROWS * 1024 + 2064 + rows_of_pair * 3072 + groups * 32) as u32,
         ..launch
     }
 }

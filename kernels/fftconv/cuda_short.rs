@@ -5,7 +5,7 @@
 
 use super::Sizes;
 use super::cuda::{
-    self, AMD_FRAGMENTS, BINS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES,
+    self, AHEAD, AMD_FRAGMENTS, BINS, Convolution, Cut, FRAGMENTS, MONARCH_HEADER, SIGNALS, STAGES,
     Scratch, TAPS,
 };
 use super::cuda_passes::{self, Filters, Kernels};
@@ -44,6 +44,7 @@ pub const HEADERS: &[Header] = &[
     AMD_FRAGMENTS,
     STAGES,
     SIGNALS,
+    AHEAD,
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,

@@ -7,11 +7,11 @@
 // numbers go through shared memory twice, by vectors of 16 bytes without bank conflicts, and blocks meet twice.
 // Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates). What bounds it is issue: 38 instructions for
 // each complex number that a thread has, of which 12 are its products by factors and the spectrum and 6 those of matrices.
-// Spills: at most 152 bytes a thread, 44 where all elements are there: with 128 registers 16 warps share a multiprocessor.
+// Spills: at most 120 bytes a thread, 80 where all elements are there: with 128 registers 16 warps share a multiprocessor.
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands); dynamic shared memory: 16384 bytes, and
 // 2048 at 4096 points.
-// It may start before what arranges its spectra has ended.
+// It may start before what arranges its spectra has ended. With gates, or where sequences are folded, it asks L2 for those of later blocks.
 // Arguments: those of sm80_monarch.cu; tables, spectrum and scales as arrange_short.cu leaves them.
 // Macros: those of monarch.h and signals.h.
 #include "fftconv/short.h"
@@ -19,7 +19,7 @@
 constexpr int WARPS = 2, THREADS = 32 * WARPS;
 constexpr int BLOCKS = 8;                                // 128 registers a thread
 #include "fftconv/stages.h"
-#include "fftconv/signals.h"
+#include "fftconv/ahead.h"
 
 // Places of vectors in shared memory, linear over GF(2). Forward, one has n2 and n2 + 4, each beside n2 + 1, of one n3, first real parts;
 // `quad` counts these. Backward, it has two n3, real and imaginary part, each of rows 2 `two` and 2 `two` + 1. Both have two rows in the same
@@ -63,7 +63,7 @@ DEVICE void transform_columns_in(u8* planes, const Rows& rows, const Vector16* t
 
 // Bins of a row. Those of several pairs share them and find them in the L1 cache. A lone pair's read each once, from L2: the lane asks for a
 // row's when it has those of the row before, and keeps them behind the planes.
-constexpr bool AHEAD = PAIRS == 1;
+constexpr bool BINS_AHEAD = PAIRS == 1;
 
 DEVICE Vector16* own_bins(u8* planes) { return reinterpret_cast<Vector16*>(planes + 2 * PLANE) + threadIdx.x / 32 * BIN_VECTORS + own_lane(); }
 DEVICE void ask_for_bins(u8* planes, const Vector16* spectrum) {
@@ -92,7 +92,7 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
     Tile d[2];
 #pragma unroll
     for (int i = 0; i < 4; i++)
-        if (!AHEAD) bins[i / 2][i % 2] = spectrum[i / 2 % N1 * BIN_VECTORS + i % 2 * 32];
+        if (!BINS_AHEAD) bins[i / 2][i % 2] = spectrum[i / 2 % N1 * BIN_VECTORS + i % 2 * 32];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         Vector16 v = vector_at(planes, from ^ forward_place(i / 2, 0, i % 2 * 8));
@@ -102,10 +102,10 @@ DEVICE void convolve_two(u8* planes, u32 two, u32 from, u32 to, const Factors& f
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         auto multiply_by_bins = [&](Tile& tile) {
-            if (AHEAD) cp_async_wait_all();
+            if (BINS_AHEAD) cp_async_wait_all();
 #pragma unroll
-            for (int row = 0; row < 2; row++) tile.multiply_row<false>(row, AHEAD ? own_bins(planes)[row * 32] : bins[i][row]);
-            if (!AHEAD) return;
+            for (int row = 0; row < 2; row++) tile.multiply_row<false>(row, BINS_AHEAD ? own_bins(planes)[row * 32] : bins[i][row]);
+            if (!BINS_AHEAD) return;
             __syncwarp();                                // what is overwritten has been read
             if (i == 0 || two % 4 < 3) ask_for_bins(planes, spectrum + (i + 1) * BIN_VECTORS);
         };
@@ -132,12 +132,14 @@ void fftconv_short(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, co
         int item = int(forgotten(blockIdx.y) * 2 * PAIRS) + item_of(row), at = element_of(row) + (forgotten(threadIdx.x) / 32 * 16 + vector) * 8;
         return signals_at(u, pre, post, y, item, at, head_of_block(), batch, heads, length, pitch);
     };
+    // Plain sequences gain nothing by it.
+    if (GATED || FOLD > 1) prefetch_ahead(u, pre, batch, heads, length, pitch);
     Rows rows;
     load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
     griddepcontrol_wait();                               // what arrange_short.cu leaves may come while sequences do
     u32 first = forgotten(threadIdx.x) / 32 * 4;
     spectrum += (long long)head_of_block() * N1 * BIN_VECTORS + own_lane();
-    if (AHEAD) ask_for_bins(planes, spectrum + first * 2 * BIN_VECTORS);
+    if (BINS_AHEAD) ask_for_bins(planes, spectrum + first * 2 * BIN_VECTORS);
     transform_columns_in(planes, rows, tables);
     Factors factors = load_factors(tables + FACTORS, 1), back = load_factors(tables + FACTORS, scales[head_of_block()]);
     __syncthreads();

@@ -7,10 +7,11 @@
 // shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So numbers go through shared
 // memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded.
 // L2 is asked for the next turn's sequences a turn ahead; the last group that has multiplied by a head's bins brings the next head's.
+// FULL says here that the batch is whole turns.
 // Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
 // 45 instructions for each complex number that a thread has at N = 8192, 41 below.
-// Spills: at most 248 bytes a thread, with gates, and 96 without where all elements are there, most of them what a turn begins with: 16 warps
-// with 128 registers fill the multiprocessor.
+// Spills: at most 188 bytes a thread, with gates, and 68 without where all elements are there: 16 warps with 128 registers fill the
+// multiprocessor.
 //
 // Launch. block (THREADS), grid (any: one block a multiprocessor); dynamic shared memory: SHARED bytes. It may start before what arranges its
 // spectra has ended.
@@ -22,11 +23,21 @@ constexpr int WARPS = EIGHTS, GROUPS = 16 / WARPS;       // of a group; 128 regi
 constexpr int TURN_ITEMS = GROUPS * 2 * PAIRS;
 constexpr int THREADS = 512, GROUP_THREADS = 32 * WARPS;
 #include "fftconv/stages.h"
-#include "fftconv/signals.h"
+#include "fftconv/ahead.h"
 
-// Shared memory: the groups' rows, tables from the factors on, a head's bins, and what is told of these.
+// Where a block is in its work: batch items of a head, from `place` on.
+struct alignas(16) Turn {
+    int head, place;
+    int left;                                            // this one counted
+    u32 phase;                                           // of the barrier that tells of the head's bins
+};
+
+// Each group's turn, which rows are brought in for, and the one whose results go out.
+struct Turns { Turn in, out; };
+
+// Shared memory: the groups' rows, tables from the factors on, a head's bins, what is told of these, and the groups' turns.
 constexpr int GROUP_BYTES = HELD_ROWS * 1024, TABLE_BYTES = (SHORT_TABLES - FACTORS) * 16, SPECTRUM_BYTES = N1 * BIN_VECTORS * 16;
-constexpr int SHARED = GROUPS * GROUP_BYTES + TABLE_BYTES + SPECTRUM_BYTES + 16;
+constexpr int ARRIVAL_BYTES = 16, SHARED = GROUPS * (GROUP_BYTES + sizeof(Turns)) + TABLE_BYTES + SPECTRUM_BYTES + ARRIVAL_BYTES;
 static_assert(SHARED <= 227 << 10, "shared memory of a block");
 
 DEVICE u32 own_group() { return forgotten(threadIdx.x) / GROUP_THREADS; }
@@ -222,11 +233,16 @@ DEVICE void store_columns(u8* planes, const Signals& out, const Vector16* tables
     }
 }
 
-// Asks L2 for what the group has of a tensor in the turn from item `place` on, a thread for each item.
-DEVICE void ask_ahead(const ELEMENT* tensor, int place, int head, int batch, int heads, int length, int pitch) {
-    int own = forgotten(threadIdx.x) % GROUP_THREADS, item = place + own_group() * 2 * PAIRS + own;
-    if (!ALIGNED || own >= 2 * PAIRS || item >= batch) return;
-    cp_async_bulk_prefetch(tensor + ((long long)item * heads + head) * pitch, length * 2);
+// Asks L2 for what the group has of a tensor in a turn, a thread for each item.
+DEVICE void ask_for(const ELEMENT* tensor, const Turn& turn, int batch, int heads, int length, int pitch) {
+    int own = forgotten(threadIdx.x) % GROUP_THREADS, item = turn.place + own_group() * 2 * PAIRS + own;
+    if (own < 2 * PAIRS && turn.left > 0) prefetch_sequence(tensor, item, turn.head, batch, heads, length, pitch);
+}
+
+// What comes after it.
+DEVICE Turn next_of(const Turn& turn, int batch) {
+    bool same = turn.place + TURN_ITEMS < batch;
+    return {turn.head + !same, same ? turn.place + TURN_ITEMS : 0, turn.left - 1, turn.phase ^ !same};
 }
 
 extern "C" __global__ __launch_bounds__(THREADS, 1)
@@ -234,12 +250,16 @@ void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post,
                       ELEMENT* y, int batch, int heads, int length, int pitch) {
     extern __shared__ __align__(128) u8 memory[];
     u8 *planes = memory + own_group() * GROUP_BYTES, *resident = memory + GROUPS * GROUP_BYTES, *bins = resident + TABLE_BYTES;
-    int of_head = ceil_div(batch, TURN_ITEMS);
-    auto turns_before = [&](u32 block) { return int(u64(of_head) * heads * block / gridDim.x); };
-    int left = turns_before(blockIdx.x + 1) - turns_before(blockIdx.x);
-    int head = turns_before(blockIdx.x) / of_head, place = turns_before(blockIdx.x) % of_head * TURN_ITEMS;
-    Arrival& arrival = arrival_of(bins);
+    // Turns stay in shared memory: in registers they would be spilled, and wait in the caches behind sequences.
+    Turns& turns = reinterpret_cast<Turns*>(bins + SPECTRUM_BYTES + ARRIVAL_BYTES)[own_group()];
+    if (threadIdx.x % GROUP_THREADS == 0) {
+        int of_head = ceil_div(batch, TURN_ITEMS);
+        auto turns_before = [&](u32 block) { return int(u64(of_head) * heads * block / gridDim.x); };
+        int first = turns_before(blockIdx.x);
+        turns.in = {first / of_head, first % of_head * TURN_ITEMS, turns_before(blockIdx.x + 1) - first, 0};
+    }
     if (threadIdx.x == 0) {
+        Arrival& arrival = arrival_of(bins);
         arrival.let_go = 0;
         mbarrier_init(cvta_shared(&arrival.barrier), 1);
         fence_mbarrier_init();
@@ -248,45 +268,39 @@ void fftconv_resident(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post,
     copy_in(resident, tables + FACTORS, TABLE_BYTES);
     cp_async_wait_all();
     __syncthreads();
-    if (threadIdx.x == 0 && left > 0) bring_bins(bins, spectrum, scales, head);
-    u32 phase = 0;
+    if (threadIdx.x == 0 && turns.in.left > 0) bring_bins(bins, spectrum, scales, turns.in.head);
+    // From a row of the first of the group's items on, and from a vector of the warp's columns.
+    auto signals = [&](const Turn& turn, u32 row, u32 vector) {
+        int item = turn.place + own_group() * 2 * PAIRS + item_of(row), at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
+        return signals_at(u, pre, post, y, item, at, turn.head, batch, heads, length, pitch);
+    };
+    auto ask_for_next = [&] {
+        ask_for(u, turns.in, batch, heads, length, pitch);
+        if (GATED) ask_for(pre, turns.in, batch, heads, length, pitch);
+    };
+    auto busy = [&](const Turn& turn) { return FULL || turn.place + int(own_group()) * 2 * PAIRS < batch; };
 #pragma unroll 1
-    for (bool held = false; left > 0; left--) {
-        int next = place + TURN_ITEMS < batch ? place + TURN_ITEMS : 0, next_head = head + (next == 0);
-        // From a row of the first of the group's items on, and from a vector of the warp's columns.
-        auto signals = [&](u32 row, u32 vector) {
-            int item = int(forgotten(place)) + own_group() * 2 * PAIRS + item_of(row);
-            int at = element_of(row) + (own_warp() * (32 / WARPS) + vector) * 8;
-            return signals_at(u, pre, post, y, item, at, head, batch, heads, length, pitch);
-        };
-        auto ask_for_next = [&] {
-            if (left == 1) return;
-            ask_ahead(u, next, next_head, batch, heads, length, pitch);
-            if (GATED) ask_ahead(pre, next, next_head, batch, heads, length, pitch);
-        };
-        bool busy = place + int(own_group()) * 2 * PAIRS < batch;
-        if (busy) {
-            Rows rows;
-            load_rows(rows, signals(own_lane() % 4 * 2, own_vector(own_lane() / 4)));
+    while (turns.in.left > 0) {
+        auto go_on = [&] {
             meet_group();                                // results of the turn before have been read
+            if (threadIdx.x % GROUP_THREADS == 0) turns.out = turns.in, turns.in = next_of(turns.out, batch);
+        };
+        if (busy(turns.in)) {
+            Rows rows;
+            load_rows(rows, signals(turns.in, own_lane() % 4 * 2, own_vector(own_lane() / 4)));
+            go_on();
             transform_columns_in(planes, rows, tables);
-            meet_group();
-            // With gates, next ones come later, lest L2 hold three tensors for so long.
-            if (GATED) ask_ahead(post, place, head, batch, heads, length, pitch);
-            else ask_for_next();
-        }
+        } else go_on();
+        meet_group();
+        // With gates, next ones come later, lest L2 hold three tensors for so long.
+        if (GATED) ask_for(post, turns.out, batch, heads, length, pitch);
+        else ask_for_next();
         // Idle groups wait as well: who lets go of bins has had those.
-        if (!held) mbarrier_try_wait_parity(cvta_shared(&arrival.barrier), phase), phase ^= 1;
-        if (busy) {
-            convolve_own(planes, resident, bins);
-            meet_group();
-        }
-        held = next_head == head;
-        if (!held && left > 1 && threadIdx.x % GROUP_THREADS == 0) let_go(bins, spectrum, scales, next_head);
-        if (busy) {
-            if (GATED) ask_for_next();
-            store_columns(planes, signals(own_lane() / 4, own_lane() % 4), tables);
-        }
-        head = next_head, place = next;
+        mbarrier_try_wait_parity(cvta_shared(&arrival_of(bins).barrier), turns.out.phase);
+        if (busy(turns.out)) convolve_own(planes, resident, bins);
+        meet_group();
+        if (threadIdx.x % GROUP_THREADS == 0 && turns.in.left > 0 && turns.in.head != turns.out.head) let_go(bins, spectrum, scales, turns.in.head);
+        if (GATED) ask_for_next();
+        if (busy(turns.out)) store_columns(planes, signals(turns.out, own_lane() / 4, own_lane() % 4), tables);
     }
 }
