@@ -10,7 +10,7 @@
 // FULL says here that the batch is whole turns.
 // Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
 // 45 instructions for each complex number that a thread has at N = 8192, 41 below.
-// Spills: at most 188 bytes a thread, with gates, and 68 without where all elements are there: 16 warps with 128 registers fill the
+// Spills: at most 236 bytes a thread, folding, 188 with gates, and 68 without where all elements are there: 16 warps with 128 registers fill the
 // multiprocessor.
 //
 // Launch. block (THREADS), grid (any: one block a multiprocessor); dynamic shared memory: SHARED bytes. It may start before what arranges its
