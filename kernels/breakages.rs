@@ -197,7 +197,7 @@ static BREAKAGES: &[Breakage] = &[
         "mfma_flat",
         &shared_prefix_attention::SharedPrefixAttention,
         PREFIX,
-        ["fmaxf(max, sums[i].max)", "max"],
+        ["fmaxf(max, of[i].max)", "max"],
     ),
     Breakage(
         "gfx942_monarch",

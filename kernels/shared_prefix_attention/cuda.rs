@@ -120,7 +120,7 @@ pub fn hydragen(problem: &Problem, info: &Info) -> Plan {
         scratch: vec![Bytes(rows * sizes.d as u64 * 4), Bytes(rows * 8)],
         steps: vec![
             Step::Launch(all_keys(problem, rings, parts, parts * tiles, units)),
-            Step::Launch(merge(problem, parts + 1)),
+            Step::Early(merge(problem, parts + 1)),
         ],
     }
 }

@@ -21,8 +21,8 @@ pub const PARTS: Header =
 /// Into how many parts shared keys are cut at most.
 pub const MOST_PARTS: usize = 32;
 
-/// How many parts' loads are under way at once at most.
-const MOST_TOGETHER: usize = 4;
+/// How many parts' loads are under way at once at most, which six registers each have room for.
+const MOST_TOGETHER: usize = MOST_PARTS + 1;
 
 /// O and LSE of so many parts.
 pub fn merge(problem: &Problem, parts: usize) -> Launch {
@@ -30,17 +30,19 @@ pub fn merge(problem: &Problem, parts: usize) -> Launch {
     let [part_o, part_sums] = parts_of(sizes);
     let tensors = [part_o, part_sums, sizes.output(), sizes.output() + 1];
     let mut arguments = tensors.map(tile::tensor).to_vec();
-    arguments.extend([sizes.b * sizes.h, parts].map(|size| count(size as u64)));
+    arguments.push(count((sizes.b * sizes.h) as u64));
+    let number = |value: usize| Constant::Integer(value as i64);
     Launch {
         source: &MERGE,
         entry: "attention_merge",
         constants: vec![
             ("ELEMENT", element(problem.dtype).into()),
-            ("D", Constant::Integer(sizes.d as i64)),
-            ("TOGETHER", Constant::Integer(parts.min(MOST_TOGETHER) as i64)),
+            ("D", number(sizes.d)),
+            ("PARTS", number(parts)),
+            ("TOGETHER", number(parts.min(MOST_TOGETHER))),
         ],
-        grid: [(sizes.b * sizes.h * sizes.d).div_ceil(1024) as u32, 1, 1],
-        block: [256, 1, 1],
+        grid: [(sizes.b * sizes.h * sizes.d).div_ceil(512) as u32, 1, 1],
+        block: [128, 1, 1],
         cluster: [1, 1, 1],
         dynamic_shared_bytes: 0,
         arguments,

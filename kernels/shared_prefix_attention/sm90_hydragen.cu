@@ -67,6 +67,7 @@ void attention_sm90_hydragen(const __grid_constant__ TensorMap q_map, const __gr
                              int sequences, int heads, int groups, int prefix, int level, int own_keys, int ragged, int parts, int tiles,
                              float scale) {
     extern __shared__ __align__(1024) unsigned char memory[];
+    griddepcontrol_launch_dependents();                  // blocks of the merge wait where these have ended, since none fits beside one
     prefetch_maps(prefix_k, q_map, own_k, own_q, prefix_v, own_v);
     if (level > 0) prefetch_maps(level_k, level_v);
     long long rows = (long long)sequences * heads * GROUP;

@@ -157,6 +157,17 @@ DEVICE Vector16 ld_global_sector(const void* address) {
     return v;
 }
 
+// What another thread may have written just now. Of these, unlike other loads, the compiler puts off none until one that follows has come.
+DEVICE Vector16 ld_relaxed_gpu(const Vector16* address) {
+    Vector16 v;
+    asm volatile("ld.relaxed.gpu.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3]) : "l"(address) : "memory");
+    return v;
+}
+DEVICE void ld_relaxed_gpu(const void* address, float& a, float& b) {
+    asm volatile("ld.relaxed.gpu.global.v2.f32 {%0, %1}, [%2];" : "=f"(a), "=f"(b) : "l"(address) : "memory");
+}
+
 DEVICE void st_global_cs(void* address, Vector16 v) {
     asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};"
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");

@@ -171,6 +171,11 @@ DEVICE Vector16 ld_global_nc(const void* address) {
     return __builtin_bit_cast(Vector16, __builtin_nontemporal_load(static_cast<const Vector<u32, 4>*>(address)));
 }
 DEVICE Vector16 ld_global_nc_sector(const void* address) { return ld_global_nc(address); }
+DEVICE Vector16 ld_relaxed_gpu(const Vector16* address) { return ld_global_nc(address); }
+DEVICE void ld_relaxed_gpu(const void* address, float& a, float& b) {
+    const float* at = static_cast<const float*>(address);
+    a = at[0], b = at[1];
+}
 DEVICE void st_global_cs(void* address, Vector16 v) {
     __builtin_nontemporal_store(__builtin_bit_cast(Vector<u32, 4>, v), static_cast<Vector<u32, 4>*>(address));
 }
