@@ -157,7 +157,8 @@ DEVICE Vector16 ld_global_sector(const void* address) {
     return v;
 }
 
-// What another thread may have written just now. Of these, unlike other loads, the compiler puts off none until one that follows has come.
+// What another thread may have written just now. The compiler keeps these loads in their order, and so puts off none behind the wait for
+// another, as it does with others to save registers.
 DEVICE Vector16 ld_relaxed_gpu(const Vector16* address) {
     Vector16 v;
     asm volatile("ld.relaxed.gpu.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
