@@ -7,7 +7,6 @@
 // shared memory through stages 2 and 3, the spectrum and both inverses in registers, and back to their places. So numbers go through shared
 // memory twice, by vectors of 16 bytes without bank conflicts. The inverses' matrices are the forward ones, transposed as they are loaded.
 // L2 is asked for the next turn's sequences a turn ahead; the last group that has multiplied by a head's bins brings the next head's.
-// FULL says here that the batch is whole turns.
 // Work: 8 N flops a sequence times the sum of its radices, 16, 16 and N / 256 or 16, over 4 L bytes (8 L with gates). What bounds it is issue:
 // 45 instructions for each complex number that a thread has at N = 8192, 41 below.
 // Spills: at most 236 bytes a thread, folding, 188 with gates, and 68 without where all elements are there: 16 warps with 128 registers fill the
@@ -16,7 +15,7 @@
 // Launch. block (THREADS), grid (any: one block a multiprocessor); dynamic shared memory: SHARED bytes. It may start before what arranges its
 // spectra has ended.
 // Arguments: those of sm80_monarch.cu; tables, spectrum and scales as arrange_short.cu leaves them.
-// Macros: those of short.h, with RESIDENT, and signals.h.
+// Macros: those of short.h, with RESIDENT, and signals.h, where FULL says that the batch is whole turns.
 #include "fftconv/short.h"
 
 constexpr int WARPS = EIGHTS, GROUPS = 16 / WARPS;       // of a group; 128 registers a thread

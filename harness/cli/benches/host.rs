@@ -163,6 +163,8 @@ fn recording() -> Recording {
         verify_only: false,
         expected_cases: RECORDS,
         plan_id: "bench".to_owned(),
+        rtol: None,
+        atol: None,
         tags: Vec::new(),
     };
     let standings = [Standing::Candidate, Standing::Rival];

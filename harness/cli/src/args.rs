@@ -3,6 +3,7 @@
 use crate::exit::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tilemark_core::method::{Cache, Regime};
 use tilemark_core::{Distribution, Dtype};
 use tilemark_engine::axis::AxisValues;
@@ -81,15 +82,15 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Longest wait for one step of a case, in seconds; past it the worker is killed
-    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = positive)]
-    pub timeout: f64,
+    #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = wait_above_0)]
+    pub timeout: Duration,
     /// How often a case is tried again after a crash or a timeout
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub retries: u32,
     /// Longest that the run waits for other processes to leave a CPU, and repeats what they disturbed
     /// [default: 30; 0 with --quick]
-    #[arg(long, value_name = "SECONDS", value_parser = not_negative)]
-    pub patience: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = wait)]
+    pub patience: Option<Duration>,
     /// Allow this relative error on top of the reference's, instead of the family's floor
     #[arg(long, value_parser = positive)]
     pub rtol: Option<f64>,
@@ -305,8 +306,8 @@ pub struct TuneArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Longest wait for one step of a variant, in seconds; past it the worker is killed
-    #[arg(long, default_value_t = 120.0, value_name = "SECONDS", value_parser = positive)]
-    pub timeout: f64,
+    #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = wait_above_0)]
+    pub timeout: Duration,
     /// Script of the null device
     #[arg(long, value_name = "FILE")]
     pub null_script: Option<PathBuf>,
@@ -338,10 +339,20 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+/// The longest that anything is waited for: a week.
+const LONGEST_WAIT_S: f64 = 604_800.0;
+
+fn wait(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
-        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
-        _ => Err("expected 0 or a number above it".to_owned()),
+        Ok(value) if (0.0..=LONGEST_WAIT_S).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        _ => Err(format!("expected seconds from 0 to {LONGEST_WAIT_S}, a week")),
+    }
+}
+
+fn wait_above_0(text: &str) -> Result<Duration, String> {
+    match wait(text) {
+        Ok(wait) if wait.is_zero() => Err("expected a number above 0".to_owned()),
+        parsed => parsed,
     }
 }
 

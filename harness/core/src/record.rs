@@ -71,6 +71,12 @@ pub struct Run {
     pub expected_cases: u64,
     /// Hash of the plan's case ids in order: a resumed run must have the same plan.
     pub plan_id: String,
+    /// The relative error that is allowed instead of the families' floors, if the user said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtol: Option<f64>,
+    /// The absolute one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atol: Option<f64>,
     /// Free words of the user's.
     pub tags: Vec<String>,
 }

@@ -32,6 +32,8 @@ fn run() -> Run {
         verify_only: false,
         expected_cases: 2,
         plan_id: "p".into(),
+        rtol: None,
+        atol: None,
         tags: vec![],
     }
 }

@@ -113,6 +113,10 @@ fn run_facts(summary: &RunSummary) -> Vec<(String, String)> {
         let text = format!("{median} a case beside its device, at most {most} ({case})");
         facts.push(("the harness took".to_owned(), text));
     }
+    let tolerances = [("relative", run.rtol), ("absolute", run.atol)];
+    for (what, allowed) in tolerances.into_iter().filter_map(|(what, a)| Some((what, a?))) {
+        facts.push((format!("{what} error allowed by the user"), allowed.to_string()));
+    }
     if !run.tags.is_empty() {
         facts.push(("tags".to_owned(), run.tags.join(", ")));
     }

@@ -69,7 +69,7 @@ fn carry_out(
         method: suite.method.clone(),
         overrides: Overrides { rtol: args.rtol, atol: args.atol },
         verify_only,
-        timeout: Duration::from_secs_f64(args.timeout),
+        timeout: args.timeout,
         scratch: scratch.path().to_owned(),
         retries: args.retries,
         patience: patience(args),
@@ -133,6 +133,8 @@ fn header(args: &RunArgs, suite: &Suite, plan: &Plan, verify_only: bool) -> Run 
         verify_only,
         expected_cases: plan.cases().count() as u64,
         plan_id: plan.id(),
+        rtol: args.rtol,
+        atol: args.atol,
         tags: args.folder.tags.clone(),
     }
 }
@@ -211,6 +213,6 @@ fn summary_of(path: &Path) -> anyhow::Result<RunSummary> {
 
 /// Unless told otherwise; nobody waits for a first look.
 fn patience(args: &RunArgs) -> Duration {
-    let default_s = if args.method.quick { 0.0 } else { 30.0 };
-    Duration::from_secs_f64(args.patience.unwrap_or(default_s))
+    let default_s = if args.method.quick { 0 } else { 30 };
+    args.patience.unwrap_or(Duration::from_secs(default_s))
 }

@@ -112,7 +112,7 @@ fn carry_out(
         method: Method::quick(),
         overrides: Overrides::default(),
         verify_only: false,
-        timeout: Duration::from_secs_f64(args.timeout),
+        timeout: args.timeout,
         scratch: scratch.path().to_owned(),
         retries: 0,
         patience: Duration::ZERO,

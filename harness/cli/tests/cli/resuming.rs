@@ -53,11 +53,13 @@ fn a_finished_run_that_is_resumed_measures_nothing_again() {
 }
 
 #[test]
-fn a_run_resumed_with_other_cases_is_refused() {
+fn a_run_resumed_with_other_cases_or_tolerances_is_refused() {
     let desk = Desk::new();
     desk.tilemark(SMALL).assert().success();
     let other = "run -b gemm --dtype f32 -m 7 -n 7 -k 7 --resume";
     desk.tilemark(other).arg(desk.run()).assert().code(2).stderr(contains("another plan"));
+    let loose = format!("{SMALL} --rtol 0.5 --resume");
+    desk.tilemark(&loose).arg(desk.run()).assert().code(2).stderr(contains("another --rtol"));
 }
 
 #[test]

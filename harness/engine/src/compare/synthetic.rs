@@ -101,6 +101,8 @@ pub(crate) fn recording(results: Vec<CaseResult>) -> Recording {
         verify_only: false,
         expected_cases: results.len() as u64,
         plan_id: "p".into(),
+        rtol: None,
+        atol: None,
         tags: Vec::new(),
     };
     Recording { run, environments: vec![environment()], results, end: None }

@@ -39,6 +39,8 @@ impl Folder {
             ("plan", old.plan_id != run.plan_id),
             ("method", old.method_id != run.method_id),
             ("verb", old.verify_only != run.verify_only),
+            ("--rtol", old.rtol != run.rtol),
+            ("--atol", old.atol != run.atol),
         ];
         if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
             return Err(UsageError {
