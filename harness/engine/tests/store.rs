@@ -100,9 +100,9 @@ fn append(folder: &Path, text: &str) {
 
 #[test]
 fn a_record_is_read_as_it_was_written() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     recorded(folder.path());
-    let recording = store::read(folder.path()).unwrap();
+    let recording = store::read(folder.path()).expect("a record");
     assert_eq!(recording.run, run());
     assert_eq!(recording.results[0], result(1, measured()));
     assert_eq!(recording.results.len(), 2);
@@ -111,47 +111,47 @@ fn a_record_is_read_as_it_was_written() {
 
 #[test]
 fn a_torn_last_line_is_passed_over() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     recorded(folder.path());
     append(folder.path(), "{\"results\":[{\"case\":{\"pro");
-    assert_eq!(store::read(folder.path()).unwrap().results.len(), 2);
+    assert_eq!(store::read(folder.path()).expect("a record").results.len(), 2);
 }
 
 #[test]
 fn a_record_torn_anywhere_can_be_resumed_and_holds_no_case_twice() {
-    let whole = TempDir::new().unwrap();
+    let whole = TempDir::new().expect("there is room");
     recorded(whole.path());
-    let text = fs::read(whole.path().join(RECORD)).unwrap();
-    let first_line = text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let text = fs::read(whole.path().join(RECORD)).expect("a record");
+    let first_line = text.iter().position(|byte| *byte == b'\n').expect("whole lines") + 1;
     for cut in first_line..text.len() {
-        let torn = TempDir::new().unwrap();
-        fs::write(torn.path().join(RECORD), &text[..cut]).unwrap();
-        let (mut writer, kept) = Writer::resume(torn.path()).unwrap();
+        let torn = TempDir::new().expect("there is room");
+        fs::write(torn.path().join(RECORD), &text[..cut]).expect("a new folder");
+        let (mut writer, kept) = Writer::resume(torn.path()).expect("nobody else writes there");
         for rows in 1..=2 {
             let result = result(rows, measured());
             if kept.results.iter().all(|old| old.case.id() != result.case.id()) {
-                writer.append(&Line::Results(vec![result])).unwrap();
+                writer.append(&Line::Results(vec![result])).expect("it is open");
             }
         }
-        let after = store::read(torn.path()).unwrap();
+        let after = store::read(torn.path()).expect("a record");
         assert_eq!(after.results.len(), 2, "cut at byte {cut}");
     }
 }
 
 #[test]
 fn what_a_resumed_run_says_of_a_device_takes_the_place_of_what_was_said() {
-    let folder = TempDir::new().unwrap();
-    let mut writer = Writer::create(folder.path(), &run()).unwrap();
+    let folder = TempDir::new().expect("there is room");
+    let mut writer = Writer::create(folder.path(), &run()).expect("nobody else writes there");
     for driver in ["1.0", "2.0"] {
-        writer.append(&Line::Environment(Box::new(environment(driver)))).unwrap();
+        writer.append(&Line::Environment(Box::new(environment(driver)))).expect("it is open");
     }
-    let told = store::read(folder.path()).unwrap().environments;
+    let told = store::read(folder.path()).expect("a record").environments;
     assert_eq!(told, [environment("2.0")]);
 }
 
 #[test]
 fn a_torn_line_in_the_middle_is_named() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     recorded(folder.path());
     append(folder.path(), "{\"resu\n{\"end\":{}}\n");
     let error = store::read(folder.path()).unwrap_err();
@@ -160,35 +160,37 @@ fn a_torn_line_in_the_middle_is_named() {
 
 #[test]
 fn a_newer_format_is_refused_even_if_its_fields_differ() {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join(RECORD), "{\"run\":{\"format\":99,\"what\":1}}\n").unwrap();
+    let folder = TempDir::new().expect("there is room");
+    fs::write(folder.path().join(RECORD), "{\"run\":{\"format\":99,\"what\":1}}\n")
+        .expect("a new folder");
     let error = store::read(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
 }
 
 #[test]
 fn a_folder_without_a_record_is_no_run() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     let error = store::read(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::NoRecord { .. }), "{error}");
 }
 
 #[test]
 fn two_processes_cannot_write_one_record() {
-    let folder = TempDir::new().unwrap();
-    let _first = Writer::create(folder.path(), &run()).unwrap();
+    let folder = TempDir::new().expect("there is room");
+    let _first = Writer::create(folder.path(), &run()).expect("nobody else writes there");
     let error = Writer::resume(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
 }
 
 #[test]
 fn the_parquet_tables_hold_every_case_and_every_sample() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("there is room");
     recorded(folder.path());
-    let summary = summarise(&store::read(folder.path()).unwrap());
-    store::write_tables(folder.path(), &summary).unwrap();
+    let summary = summarise(&store::read(folder.path()).expect("a record"));
+    store::write_tables(folder.path(), &summary).expect("a new folder");
     let open = |name: &str| {
-        SerializedFileReader::new(File::open(folder.path().join(name)).unwrap()).unwrap()
+        SerializedFileReader::new(File::open(folder.path().join(name)).expect("it was written"))
+            .expect("Parquet")
     };
     let count = |name: &str| open(name).metadata().file_metadata().num_rows();
     assert_eq!(count("runs.parquet"), 1);
@@ -197,8 +199,8 @@ fn the_parquet_tables_hold_every_case_and_every_sample() {
     assert_eq!(count("environments.parquet"), 0);
     let rows: Vec<String> = open("results.parquet")
         .get_row_iter(None)
-        .unwrap()
-        .map(|row| row.unwrap().to_string())
+        .expect("rows")
+        .map(|row| row.expect("a row").to_string())
         .collect();
     assert!(rows[0].contains("median: 0.002"), "{}", rows[0]);
     // A count past 2^32 stays exact, and a case without a time has null, not 0.
