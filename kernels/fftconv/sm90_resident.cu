@@ -238,7 +238,7 @@ DEVICE void ask_for(const ELEMENT* tensor, const Turn& turn, int batch, int head
     if (own < 2 * PAIRS && turn.left > 0) prefetch_sequence(tensor, item, turn.head, batch, heads, length, pitch);
 }
 
-// What comes after it.
+// The turn after one.
 DEVICE Turn next_of(const Turn& turn, int batch) {
     bool same = turn.place + TURN_ITEMS < batch;
     return {turn.head + !same, same ? turn.place + TURN_ITEMS : 0, turn.left - 1, turn.phase ^ !same};

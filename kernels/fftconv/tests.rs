@@ -218,14 +218,15 @@ fn blocks_that_stay_are_one_a_multiprocessor() {
         let plan = cuda_resident::plan(&problem, &info);
         let Some(Step::Early(launch)) = plan.steps.last() else { panic!("no launch: {plan:?}") };
         let full = launch.constants.contains(&("FULL", 1.into()));
-        (launch.grid[0], launch.dynamic_shared_bytes, full)
+        (launch.grid, launch.block[0], launch.dynamic_shared_bytes, full)
     };
     // A turn has four pairs of a head at 8192 points, and twice as many at half as many points.
-    assert_eq!(launch("b=64,h=768,n=8192"), (132, 231_568, true));
-    assert_eq!(launch("b=12,h=3,n=8192"), (6, 231_568, false));
-    assert_eq!(launch("b=17,h=3,n=4096"), (6, 182_544, false));
-    assert_eq!(launch("b=16,h=3,n=4096"), (3, 182_544, true));
-    assert_eq!(launch("b=1,h=2,n=256"), (2, 136_464, false));
+    assert_eq!(launch("b=64,h=768,n=8192"), ([132, 1, 1], 512, 231_568, true));
+    assert_eq!(launch("b=9,h=3,n=8192"), ([6, 1, 1], 512, 231_568, false));
+    assert_eq!(launch("b=12,h=3,n=8192"), ([6, 1, 1], 512, 231_568, false));
+    assert_eq!(launch("b=17,h=3,n=4096"), ([6, 1, 1], 512, 182_544, false));
+    assert_eq!(launch("b=16,h=3,n=4096"), ([3, 1, 1], 512, 182_544, true));
+    assert_eq!(launch("b=1,h=2,n=256"), ([2, 1, 1], 512, 136_464, false));
     let refusal = |n: u64, arch| {
         let problem = problem(&FftConv, &format!("b=1,h=1,n={n}"), Dtype::F16);
         cuda_resident::any_since_sm90(&problem, &device(Vendor::Nvidia, arch)).err()

@@ -119,6 +119,16 @@ fn the_page_says_what_the_harness_cost() {
 }
 
 #[test]
+fn the_page_says_what_errors_the_user_allowed() {
+    let mut summary = fixture::run();
+    assert!(!page(&summary).contains("allowed by the user"));
+    summary.run.rtol = Some(0.25);
+    let html = page(&summary);
+    assert!(html.contains("relative error allowed by the user") && html.contains("0.25"));
+    assert!(!html.contains("absolute error allowed"));
+}
+
+#[test]
 fn the_page_says_which_code_ran() {
     let mut summary = fixture::run();
     assert!(!page(&summary).contains("class=\"made\""));

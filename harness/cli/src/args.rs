@@ -351,8 +351,8 @@ fn wait(text: &str) -> Result<Duration, String> {
 
 fn wait_above_0(text: &str) -> Result<Duration, String> {
     match wait(text) {
-        Ok(wait) if wait.is_zero() => Err("expected a number above 0".to_owned()),
-        parsed => parsed,
+        Ok(wait) if !wait.is_zero() => Ok(wait),
+        _ => Err(format!("expected seconds above 0, at most {LONGEST_WAIT_S}, a week")),
     }
 }
 

@@ -171,6 +171,7 @@ DEVICE Vector16 ld_global_nc(const void* address) {
     return __builtin_bit_cast(Vector16, __builtin_nontemporal_load(static_cast<const Vector<u32, 4>*>(address)));
 }
 DEVICE Vector16 ld_global_nc_sector(const void* address) { return ld_global_nc(address); }
+// Of what an earlier kernel wrote: none starts before the one before it has ended, so an ordinary load does.
 DEVICE Vector16 ld_relaxed_gpu(const Vector16* address) { return ld_global_nc(address); }
 DEVICE void ld_relaxed_gpu(const void* address, float& a, float& b) {
     const float* at = static_cast<const float*>(address);
