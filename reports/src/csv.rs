@@ -51,6 +51,7 @@ const COLUMNS: &[(&str, Column)] = &[
     ("against_ratio_low", |c| evidence(c.against(), |e| e.low)),
     ("against_ratio_high", |c| evidence(c.against(), |e| e.high)),
     ("choice", |c| c.result().choice.clone().unwrap_or_default()),
+    ("earlier_tries", |c| facts::earlier_tries(c.result()).join("; ")),
     ("wall_s", |c| c.result().wall_s.to_string()),
     ("device_s", |c| c.result().device_s.to_string()),
 ];

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use tilemark_core::Dtype;
-use tilemark_core::record::{CaseResult, Environment, OutputCheck};
+use tilemark_core::record::{CaseResult, Environment, Outcome, OutputCheck};
 use tilemark_core::summary::{Comparison, Row, RunSummary, Speed};
 use tilemark_core::units::{self, ByteRate, FlopRate};
 
@@ -179,6 +179,15 @@ pub(crate) fn intensity(result: &CaseResult) -> f64 {
 /// The measured arithmetic ceiling of a dtype.
 pub(crate) fn flops_ceiling(ceilings: &[(String, f64)], dtype: Dtype) -> Option<f64> {
     ceilings.iter().find(|(name, _)| name == dtype.name()).map(|(_, rate)| *rate)
+}
+
+/// How each earlier try of a case ended: `crash: signal 6`.
+pub(crate) fn earlier_tries(result: &CaseResult) -> Vec<String> {
+    let told = |outcome: &Outcome| match outcome.reason() {
+        Some(reason) => format!("{}: {reason}", outcome.name()),
+        None => outcome.name().to_owned(),
+    };
+    result.earlier.iter().map(told).collect()
 }
 
 /// The output that comes nearest to its bound, or is furthest beyond it.

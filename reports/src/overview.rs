@@ -128,7 +128,18 @@ pub(crate) fn warnings(summary: &RunSummary) -> Vec<String> {
     if summary.run.verify_only {
         warnings.push("Answers were checked and nothing was timed.".to_owned());
     }
+    warnings.extend(tried_again(&summary.rows));
     warnings
+}
+
+/// How many cases have had another try, and what the earlier ones ended in.
+fn tried_again(rows: &[Row]) -> Option<String> {
+    let again = rows.iter().filter(|row| !row.result.earlier.is_empty()).count();
+    let earlier = tally(rows.iter().flat_map(|row| &row.result.earlier).map(Outcome::name));
+    (again > 0).then(|| {
+        let cases = counted(again, "case");
+        format!("{cases} had another try; earlier ones ended as: {}.", counts_text(&earlier))
+    })
 }
 
 /// `9 faster, 2 same`.

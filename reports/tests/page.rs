@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use tilemark_core::record::CodeReport;
+use tilemark_core::record::{CodeReport, Outcome};
 use tilemark_core::summary::RunSummary;
 use tilemark_reports::{REPORTS, find, page};
 
@@ -146,6 +146,22 @@ fn the_page_says_which_code_ran() {
     for said in [
         "gemm&lt;1&gt;: 168 registers, 0 bytes spilled, 2.00 KiB shared, blocks at once: 2\n  TILE_M=128 STAGES=4",
         "quickest candidate: algorithm 7",
+    ] {
+        assert!(html.contains(said), "the page lacks: {said}");
+    }
+}
+
+#[test]
+fn the_page_says_how_earlier_tries_ended() {
+    let mut summary = fixture::run();
+    assert!(!page(&summary).contains("another try"));
+    let crash = Outcome::Crash { message: "signal 11 <core>".to_owned() };
+    summary.rows[0].result.earlier = vec![crash, Outcome::Timeout { limit_s: 30.0 }];
+    summary.rows[1].result.earlier = vec![Outcome::Timeout { limit_s: 30.0 }];
+    let html = page(&summary);
+    for said in [
+        "2 cases had another try; earlier ones ended as: 1 crash, 2 timeout.",
+        "earlier try: crash: signal 11 &lt;core&gt;\nearlier try: timeout: killed after 30 s",
     ] {
         assert!(html.contains(said), "the page lacks: {said}");
     }

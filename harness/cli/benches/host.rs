@@ -136,6 +136,7 @@ fn result(seed: u64, standing: Standing) -> CaseResult {
             },
             timing: Timing { rounds: (0..7).map(round).collect() },
         },
+        earlier: Vec::new(),
         work: WorkDone {
             convention: Flops(1 << 19),
             convention_name: "2·m·n·k".to_owned(),

@@ -131,6 +131,9 @@ pub struct CaseResult {
     pub standing: Standing,
     /// What became of it.
     pub outcome: Outcome,
+    /// What became of its earlier tries, where `--retries` allowed another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Outcome>,
     /// How much work it is.
     pub work: WorkDone,
     /// What the compiler made of the device code, one entry a kernel.
@@ -138,7 +141,7 @@ pub struct CaseResult {
     /// Which of a library's candidates it is: the quickest in a trial before the measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
-    /// Wall-clock time that the harness spent on it, with everything.
+    /// Wall-clock time that the harness spent on it, with everything, earlier tries too.
     pub wall_s: f64,
     /// Wall-clock time on the device: settling, samples and flushes.
     pub device_s: f64,

@@ -48,6 +48,7 @@ fn result(rows: u64, outcome: Outcome) -> CaseResult {
         },
         standing: Standing::Candidate,
         outcome,
+        earlier: Vec::new(),
         work: WorkDone {
             convention: Flops(u64::from(u32::MAX) * 4096),
             convention_name: "f".into(),

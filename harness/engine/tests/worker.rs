@@ -101,6 +101,13 @@ fn a_crash_is_tried_again() -> Result<(), Failed> {
     if results.len() != 2 || !results.iter().all(measured) {
         return Err(format!("{results:?}").into());
     }
+    // The crash stays with the case that crashed.
+    for result in &results {
+        let crashed = result.case.implementation == "aborts_once";
+        if result.earlier.iter().map(Outcome::name).ne(crashed.then_some("crash")) {
+            return Err(format!("{}: {:?}", result.case.id(), result.earlier).into());
+        }
+    }
     Ok(())
 }
 

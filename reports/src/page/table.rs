@@ -100,18 +100,19 @@ fn word(text: &str) -> String {
 }
 
 /// The name; below it, unfolded, the code that ran: what the compiler made of each kernel with which
-/// constants, or which of its candidates a library took.
+/// constants, or which of its candidates a library took; and how earlier tries of it ended.
 fn implementation(row: &Row) -> String {
     let result = &row.result;
     let name = escape(&result.case.implementation);
     let chosen = result.choice.iter().map(|choice| format!("quickest candidate: {choice}"));
-    let code: Vec<String> = result.code.iter().map(compiled).chain(chosen).collect();
-    if code.is_empty() {
+    let tries = facts::earlier_tries(result).into_iter().map(|end| format!("earlier try: {end}"));
+    let told: Vec<String> = result.code.iter().map(compiled).chain(chosen).chain(tries).collect();
+    if told.is_empty() {
         return format!("<td>{name}</td>");
     }
-    let code = escape(&code.join("\n"));
+    let told = escape(&told.join("\n"));
     format!(
-        "<td class=\"made\" data-value=\"{name}\"><details><summary>{name}</summary><pre>{code}</pre></details></td>"
+        "<td class=\"made\" data-value=\"{name}\"><details><summary>{name}</summary><pre>{told}</pre></details></td>"
     )
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn measured(script: &Script, medians: &[f64]) -> CaseResult {
         },
         standing: script.standing,
         outcome: Outcome::Measured { verification: verification(1e-6), timing },
+        earlier: Vec::new(),
         work: WorkDone {
             convention: Flops(2_000_000),
             convention_name: "2 n".into(),

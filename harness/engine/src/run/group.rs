@@ -62,7 +62,8 @@ impl Runner<'_> {
             if !results.iter().any(|result| worth_retrying(&result.outcome)) {
                 break;
             }
-            results = self.group(group, observer)?;
+            let failed = std::mem::replace(&mut results, self.group(group, observer)?);
+            results.iter_mut().zip(failed).for_each(|(result, failed)| remember(result, failed));
         }
         Ok(results)
     }
@@ -287,6 +288,7 @@ impl Runner<'_> {
             case: planned.case.clone(),
             standing: planned.standing,
             outcome,
+            earlier: Vec::new(),
             work: group.work.clone(),
             code,
             choice,
@@ -334,6 +336,16 @@ fn timings<'e>(entrants: &'e [Entrant<'_>], standing: Standing) -> Vec<&'e Timin
             State::Ended(_) => None,
         })
         .collect()
+}
+
+/// Keeps what an earlier try of a case ended in and took, so that another does not hide it.
+fn remember(result: &mut CaseResult, failed: CaseResult) {
+    result.wall_s += failed.wall_s;
+    result.device_s += failed.device_s;
+    result.earlier = failed.earlier;
+    if worth_retrying(&failed.outcome) {
+        result.earlier.push(failed.outcome);
+    }
 }
 
 fn worth_retrying(outcome: &Outcome) -> bool {
