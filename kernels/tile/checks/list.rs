@@ -107,6 +107,14 @@ pub static VERBS: &[Verb] = &[
     .adding(),
     hopper(named!("ld_shared_cluster"), BITS32, 16, moved(ROWS, ROWS, |i| Some(i ^ 64))).in_pairs(),
     hopper(named!("mbarrier_arrive_cluster"), BITS32, 16, moved(ROWS, ROWS, same)).in_pairs(),
+    hopper(named!("st_async"), BITS32, 4, moved(ROWS, ROWS, |i| Some(i ^ 256))).in_pairs(),
+    hopper(
+        named!("mbarrier_arrive_release_cluster"),
+        BITS32,
+        16,
+        moved(ROWS, ROWS, |i| Some(i ^ 64)),
+    )
+    .in_pairs(),
     copies(named!("cp_async_bulk"), [4, 1], moved(elements(64, 64), elements(64, 64), same)),
     copies(named!("ring"), [1, 1], moved(elements(25, 64), elements(25, 64), same)),
     copies(named!("load_2d"), [2, 2], moved(RAGGED, BOXES, from_ragged)).with_map(

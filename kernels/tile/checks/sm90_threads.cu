@@ -119,3 +119,42 @@ void check_mbarrier_arrive_cluster(const float* x, float* y) {
     barrier_cluster_arrive_relaxed();
     barrier_cluster_wait();
 }
+
+// Each block of a cluster of two sends its vectors to the other one, whose barrier counts their bytes.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_st_async(const float* x, float* y) {
+    __shared__ Vector16 memory[THREADS];
+    __shared__ u64 barrier;
+    if (threadIdx.x == 0) {
+        mbarrier_init(cvta_shared(&barrier), 1);
+        fence_mbarrier_init();
+        mbarrier_arrive_expect_tx(cvta_shared(&barrier), sizeof(memory));
+    }
+    barrier_cluster_arrive_relaxed();
+    barrier_cluster_wait();
+    const float* four = x + 4 * thread_index();
+    u32 other = blockIdx.x % 2 ^ 1;
+    st_async(mapa(cvta_shared(memory + threadIdx.x), other), four[0], four[1], four[2], four[3], mapa(cvta_shared(&barrier), other));
+    mbarrier_try_wait_parity_cluster(cvta_shared(&barrier), 0);
+    reinterpret_cast<Vector16*>(y)[thread_index()] = memory[threadIdx.x];
+}
+
+// Each block of a cluster of two reads what the other one has written to memory before it arrived.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_mbarrier_arrive_release_cluster(const float* x, float* y) {
+    __shared__ u64 barrier;
+    if (threadIdx.x == 0) {
+        mbarrier_init(cvta_shared(&barrier), 1);
+        fence_mbarrier_init();
+    }
+    barrier_cluster_arrive_relaxed();
+    barrier_cluster_wait();
+    y[thread_index()] = x[thread_index()];
+    __syncthreads();
+    if (threadIdx.x == 0) mbarrier_arrive_release_cluster(mapa(cvta_shared(&barrier), blockIdx.x % 2 ^ 1));
+    mbarrier_try_wait_parity_cluster(cvta_shared(&barrier), 0);
+    float theirs = y[thread_index() ^ THREADS];
+    barrier_cluster_arrive();
+    barrier_cluster_wait();
+    y[thread_index()] = theirs;
+}

@@ -220,6 +220,12 @@ DEVICE void st_shared_cluster(u32 address, u32 a, u32 b) {
     asm volatile("st.shared::cluster.v2.u32 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b) : "memory");
 }
 
+// The same that `remote_barrier`, of the block that it goes to, counts as 16 bytes once they are there; whoever waits for that sees them.
+DEVICE void st_async(u32 address, float a, float b, float c, float d, u32 remote_barrier) {
+    asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, [%5];"
+                 ::"r"(address), "f"(a), "f"(b), "f"(c), "f"(d), "r"(remote_barrier) : "memory");
+}
+
 DEVICE void st_shared(u32 address, u32 x) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory"); }
 DEVICE u32 ld_shared(u32 address) {
     u32 x;
@@ -283,6 +289,10 @@ DEVICE void mbarrier_arrive(u32 barrier) {
 DEVICE void mbarrier_arrive_cluster(u32 remote_barrier) {
     asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(remote_barrier) : "memory");
 }
+// With it, for what this thread has written or met to memory that the cluster's other blocks read.
+DEVICE void mbarrier_arrive_release_cluster(u32 remote_barrier) {
+    asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(remote_barrier) : "memory");
+}
 DEVICE void mbarrier_arrive_expect_tx(u32 barrier, u32 bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
@@ -290,6 +300,11 @@ DEVICE void mbarrier_arrive_expect_tx(u32 barrier, u32 bytes) {
 // Spins until the phase of this parity has completed; parity 1 passes at once on a fresh barrier.
 DEVICE void mbarrier_try_wait_parity(u32 barrier, u32 parity) {
     asm volatile("{\n.reg .pred p;\nRETRY:\nmbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n@p bra DONE;\nbra RETRY;\nDONE:\n}"
+                 ::"r"(barrier), "r"(parity) : "memory");
+}
+// The same where other blocks of the cluster have arrived, or sent what was awaited.
+DEVICE void mbarrier_try_wait_parity_cluster(u32 barrier, u32 parity) {
+    asm volatile("{\n.reg .pred p;\nRETRY:\nmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%0], %1;\n@p bra DONE;\nbra RETRY;\nDONE:\n}"
                  ::"r"(barrier), "r"(parity) : "memory");
 }
 
