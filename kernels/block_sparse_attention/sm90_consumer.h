@@ -5,7 +5,8 @@
 //   row + 8; hides(seen, place, stage, keys): whether some row of the warp does not see all of a stage's first `keys`; hide(scores, seen,
 //   place, stage, column): masks those of a thread from its `column` on then; is_short(place): whether nobody sees the second half of a
 //   tile's last stage, where that is worth knowing.
-// Where rows go is an Output's: leave(consumer, o, rows, place, end), for rows of `place` before `end`; store_rows is one way to.
+// Where rows go is an Output's: leave(consumer, o, rows, place, end), for rows of `place` before `end`; store_rows is one way to. LEAVES_ONCE:
+// whether a block has one tile, so that none follows it.
 // An Aside is what else a block does, if IS_PRESENT: run(shared) by a warpgroup after the consumers, feed(shared) by one thread beside the
 // feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
 // Macros: those of attention/sm90_stream.h, D at most 128, and of attention/softmax.h.
@@ -280,7 +281,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::run() {
             Place done = place;
             int done_end = end;
             more = next_tile();
-            if (!more || is_idle()) {
+            if (Output::LEAVES_ONCE || !more || is_idle()) {
                 last_step(sums, accumulate, done, done_end);
                 break;
             }

@@ -12,6 +12,8 @@ struct HeadQueries {
 };
 
 struct HeadOutput {
+    static constexpr bool LEAVES_ONCE = false;
+
     ELEMENT* o;
     float* lse;
     int rows, width;

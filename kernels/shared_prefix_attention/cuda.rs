@@ -1,7 +1,7 @@
 //! Who can run the CUDA kernels, and their launches.
 //!
 //! The contracts stand at the sources' heads; this file states them once more as data. Both ways make
-//! parts of the softmax first and merge them in a second launch.
+//! parts of the softmax first and merge them in a second launch, but for pairs of blocks.
 
 use super::parts::{MOST_PARTS, PARTS, best_parts, merge, parts_of, scale_of_powers};
 use super::{LEVEL_K, LEVEL_V, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
@@ -21,6 +21,7 @@ static HYDRAGEN: Source = Source {
             text: include_str!("sm90_levels.h"),
         },
         Header { name: "shared_prefix_attention/sm90_own.h", text: include_str!("sm90_own.h") },
+        Header { name: "shared_prefix_attention/sm90_pair.h", text: include_str!("sm90_pair.h") },
         PARTS,
         CONSUMER,
         FEEDER,
@@ -57,6 +58,11 @@ struct Rings {
 const NARROW: Rings = Rings { keys: 128, stages: 3, own_panels: 7 };
 const WIDE: Rings = Rings { keys: 128, stages: 2, own_panels: 7 };
 const WIDE_AND_LONG: Rings = Rings { keys: 96, stages: 3, own_panels: 5 };
+
+/// What a block of `sm90_hydragen.cu` needs beside its rings where two make a tile's O together.
+/// For groups beyond this one there is no room.
+const PAIR_BYTES: usize = 1056;
+const MOST_PAIRED_GROUP: usize = 8;
 
 /// Keys of a stage of `sm90_decode.cu`, its threads, and blocks that share a multiprocessor.
 const DECODE_KEYS: usize = 64;
@@ -115,14 +121,28 @@ pub fn hydragen(problem: &Problem, info: &Info) -> Plan {
     let tiles = run_tiles * sizes.runs() * sizes.hk;
     let rings = rings(sizes, tiles, units);
     let parts = best_parts(tiles, rings.stages_of(sizes), units);
-    let rows = ((parts + 1) * sizes.b * sizes.h) as u64;
-    Plan {
-        scratch: vec![Bytes(rows * sizes.d as u64 * 4), Bytes(rows * 8)],
-        steps: vec![
-            Step::Launch(all_keys(problem, rings, parts, parts * tiles, units)),
-            Step::Early(merge(problem, parts + 1)),
-        ],
+    let paired = parts == 2 && has_pairs(sizes, tiles, units);
+    let all = Step::Launch(all_keys(problem, rings, parts, parts * tiles, units, paired));
+    if paired {
+        return Plan { scratch: room_of_parts(sizes, 1), steps: vec![all] };
     }
+    Plan {
+        scratch: room_of_parts(sizes, parts + 1),
+        steps: vec![all, Step::Early(merge(problem, parts + 1))],
+    }
+}
+
+/// Whether two blocks may take each tile, all at once, in the room that there is, and no more own keys
+/// than if all multiprocessors shared them.
+fn has_pairs(sizes: Sizes, tiles: usize, units: usize) -> bool {
+    let sequences = (ROWS as usize * CONSUMERS / sizes.group()).min(sizes.run());
+    let own = (sizes.b * sizes.hk).div_ceil(units);
+    2 * tiles <= units && sequences.div_ceil(2) <= own && sizes.group() <= MOST_PAIRED_GROUP
+}
+
+fn room_of_parts(sizes: Sizes, parts: usize) -> Vec<Bytes> {
+    let rows = (parts * sizes.b * sizes.h) as u64;
+    vec![Bytes(rows * sizes.d as u64 * 4), Bytes(rows * 8)]
 }
 
 impl Rings {
@@ -147,10 +167,17 @@ fn rings(sizes: Sizes, tiles: usize, units: usize) -> Rings {
 }
 
 /// Parts of shared keys, and one of own keys.
-fn all_keys(problem: &Problem, rings: Rings, parts: usize, tiles: usize, units: usize) -> Launch {
+fn all_keys(
+    problem: &Problem,
+    rings: Rings,
+    parts: usize,
+    tiles: usize,
+    units: usize,
+    paired: bool,
+) -> Launch {
     let sizes = Sizes::of(problem);
     let group = sizes.group() as u32;
-    let blocks = tiles.max(sizes.b * sizes.hk).min(units);
+    let blocks = if paired { tiles } else { tiles.max(sizes.b * sizes.hk).min(units) };
     let q_dims = [sizes.d, sizes.group(), sizes.hk, sizes.b].map(|extent| extent as u64);
     let map = |tensor, keys: usize, heads: usize, box_rows: usize| {
         let dims = [sizes.d, keys, heads].map(|extent| extent as u64);
@@ -176,6 +203,7 @@ fn all_keys(problem: &Problem, rings: Rings, parts: usize, tiles: usize, units: 
     let counts = [sizes.b, sizes.hk, runs, sizes.p, sizes.m, sizes.u, ragged, parts, tiles];
     arguments.extend(counts.map(|size| count(size as u64)));
     arguments.push(scale_of_powers(sizes));
+    arguments.extend([sizes.output(), sizes.output() + 1].map(tile::tensor));
     let number = |value: usize| Constant::Integer(value as i64);
     Launch {
         source: &HYDRAGEN,
@@ -188,20 +216,22 @@ fn all_keys(problem: &Problem, rings: Rings, parts: usize, tiles: usize, units: 
             ("STAGES", number(rings.stages)),
             ("SLOTS", number(rings.own_panels)),
             ("GROUP", number(sizes.group())),
+            ("PAIRED", number(paired.into())),
         ],
         grid: [blocks as u32, 1, 1],
         block: [128 * (2 + CONSUMERS as u32), 1, 1],
-        cluster: [1, 1, 1],
-        dynamic_shared_bytes: shared_bytes(sizes, rings),
+        cluster: [1 + u32::from(paired), 1, 1],
+        dynamic_shared_bytes: shared_bytes(sizes, rings, paired),
         arguments,
     }
 }
 
-/// Of a block of `sm90_hydragen.cu`: queries, stages, barriers; of own keys weights and queries, panels.
-fn shared_bytes(sizes: Sizes, rings: Rings) -> u32 {
+/// Of a block of `sm90_hydragen.cu`: queries, stages, barriers; of own keys weights and queries, panels;
+/// what pairs send.
+fn shared_bytes(sizes: Sizes, rings: Rings, paired: bool) -> u32 {
     let shared = (ROWS as usize * CONSUMERS * 2 + rings.stages * rings.keys * 4) * sizes.d;
     let own = sizes.group().max(8) * 640 + rings.own_panels * OWN_KEYS * 128;
-    let bytes = shared + 1024 + own;
+    let bytes = shared + 1024 + own + if paired { PAIR_BYTES } else { 0 };
     debug_assert!(bytes <= SM90_SHARED_BYTES as usize);
     bytes as u32
 }

@@ -4,8 +4,9 @@
 // Operands change places: keys are the 64 rows of wgmma's first product and the group's queries its 8 or 16 columns, values turned are the
 // rows of the second, and weights reach it through shared memory. Instructions so narrow cost the tensor cores an eighth of what 64 rows
 // of queries would. A thread holds scores of keys 16 warp + lane / 4 and 8 more, queries 2 (lane % 4) and the next, and 8 more.
-// Knows no other level. Macros (default): those of attention/sm90_stream.h, GROUP (8; 1 to 16), SLOTS (7; at least 2: places for panels,
-//   which are 64 columns of a chunk's keys or values).
+// Which of them a block takes is a List's: Items items(). Knows no other level.
+// Macros (default): those of attention/sm90_stream.h, GROUP (8; 1 to 16), SLOTS (7; at least 2: places for panels, which are 64 columns of a
+//   chunk's keys or values).
 #pragma once
 #include "attention/sm90_stream.h"
 #include "attention/softmax.h"
@@ -37,16 +38,25 @@ struct OwnShared {
     DEVICE u32 panel(u32 slot) const { return q(OWN_BUFFERS) + slot * OWN_PANEL; }
 };
 
-struct Own {
+// What one block takes: sequence and key head in one number, from the first one in steps.
+struct Items { int first, end, step; };
+
+// Everything, dealt out to the grid's blocks.
+struct AllItems {
+    int sequences, heads;
+    DEVICE Items items() const { return {int(blockIdx.x), sequences * heads, int(gridDim.x)}; }
+};
+
+template <class List> struct Own {
     static constexpr bool IS_PRESENT = true;
     static constexpr int FEEDER_REGISTERS = 40, CONSUMER_REGISTERS = 208, OWN_REGISTERS = 56;
 
     const TensorMap &q_map, &k_map, &v_map;              // (B, Hk, GROUP, D), (B Hk, U, D)
     Part part;
-    int sequences, heads, most_keys, ragged;
+    List list;
+    int heads, most_keys, ragged;
     float scale;
 
-    DEVICE int items() const { return sequences * heads; }
     DEVICE int keys(int item) const { return ragged ? 1 + item / heads * 37 % most_keys : most_keys; }
 
     DEVICE void make_barriers(Shared shared) const;
@@ -54,7 +64,7 @@ struct Own {
     DEVICE void run(Shared shared) const;
 };
 
-DEVICE void Own::make_barriers(Shared stream) const {
+template <class List> DEVICE void Own<List>::make_barriers(Shared stream) const {
     OwnShared shared{stream.k(2 * STAGES)};
     for (int i = 0; i < SLOTS; i++) {
         mbarrier_init(shared.full(i), 1);
@@ -63,12 +73,13 @@ DEVICE void Own::make_barriers(Shared stream) const {
 }
 
 // Of each chunk the panels of keys and then those of values. The first one of an item brings its queries.
-DEVICE void Own::feed(Shared stream) const {
+template <class List> DEVICE void Own<List>::feed(Shared stream) const {
     OwnShared shared{stream.k(2 * STAGES)};
     Ring<SLOTS> slots;
     Ring<OWN_BUFFERS> queries;
+    Items items = list.items();
 #pragma unroll 1
-    for (int item = blockIdx.x; item < items(); item += gridDim.x) {
+    for (int item = items.first; item < items.end; item += items.step) {
         int end = keys(item);
 #pragma unroll 1
         for (int key = 0; key < end; key += CHUNK) {
@@ -261,12 +272,13 @@ struct Decoder {
     }
 };
 
-DEVICE void Own::run(Shared stream) const {
+template <class List> DEVICE void Own<List>::run(Shared stream) const {
     u32 thread = threadIdx.x % 128;
     OwnShared shared{stream.k(2 * STAGES)};
     Decoder decoder{shared, scale, __shfl_sync(~0u, thread / 32, 0), thread % 32};
+    Items items = list.items();
 #pragma unroll 1
-    for (int item = blockIdx.x; item < items(); item += gridDim.x) {
+    for (int item = items.first; item < items.end; item += items.step) {
         OwnSums sums = {};
 #pragma unroll
         for (int i = 0; i < HELD / 2; i++) sums.max[i] = -INFINITE;

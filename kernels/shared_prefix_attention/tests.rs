@@ -180,19 +180,41 @@ fn levels_are_parts_of_one_launch_beside_own_keys_and_a_second_merges_them() {
         let rows = (parts + 1) * size("b") * size("h");
         assert_eq!(plan.scratch, [Bytes(rows * size("d") * 4), Bytes(rows * 8)], "{shape}");
     };
-    check("b=256,h=32,hk=8,p=16384,u=128", 2, 128);
-    check("b=1024,h=8,hk=1,p=2048,u=128", 2, 128);
     check("b=64,h=8,hk=1,p=16384,u=128", 32, 128);
+    // Groups for which there is no room beside what pairs of blocks send.
+    check("b=512,h=16,hk=1,p=2048,u=128", 2, 128);
+    // Own keys of 17 sequences would be one block's, where 132 share those of 66.
+    check("b=33,h=4,hk=2,p=200,u=97", 2, 4);
     // Runs of 32 sequences, two tiles each.
     check("b=512,h=8,hk=1,p=4096,u=128,groups=16,m=512", 4, 128);
+}
+
+#[test]
+fn two_parts_of_a_tile_are_a_pair_of_blocks_that_need_no_merge() {
+    let device = device(Vendor::Nvidia, "sm_90a");
+    let check = |shape: &str, tiles: i32| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let plan = cuda::hydragen(&problem, &device);
+        let [Step::Launch(all)] = &plan.steps[..] else { panic!("{shape}") };
+        assert!(all.constants.contains(&("PAIRED", Constant::Integer(1))), "{shape}");
+        assert_eq!(all.arguments[17..19], [2, tiles].map(Argument::I32), "{shape}");
+        assert_eq!((all.grid, all.cluster), ([tiles as u32, 1, 1], [2, 1, 1]), "{shape}");
+        // That of own keys.
+        let size = |axis| problem.shape.integer(axis);
+        let rows = size("b") * size("h");
+        assert_eq!(plan.scratch, [Bytes(rows * size("d") * 4), Bytes(rows * 8)], "{shape}");
+    };
+    check("b=256,h=32,hk=8,p=16384,u=128", 128);
+    check("b=1024,h=8,hk=1,p=2048,u=128", 128);
+    check("b=125,h=64,hk=8,p=130,u=9", 128);
     // Runs of two sequences, a tile each for 4 of its 128 rows.
-    check("b=34,h=4,hk=2,p=65,u=17,d=64,groups=17,m=35", 2, 68);
+    check("b=34,h=4,hk=2,p=65,u=17,d=64,groups=17,m=35", 68);
 }
 
 #[test]
 fn where_products_take_long_a_third_stage_has_the_room_of_own_keys() {
     let device = device(Vendor::Nvidia, "sm_90a");
-    let check = |shape: &str, rings: [i64; 3]| {
+    let check = |shape: &str, rings: [i64; 3], bytes: u32| {
         let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
         let plan = cuda::hydragen(&problem, &device);
         let Some(Step::Launch(all)) = plan.steps.first() else { panic!("{shape}") };
@@ -200,14 +222,14 @@ fn where_products_take_long_a_third_stage_has_the_room_of_own_keys() {
         for constant in expected {
             assert!(all.constants.contains(&constant), "{shape}: {:?}", all.constants);
         }
-        assert_eq!(all.dynamic_shared_bytes, 227_328, "{shape}");
+        assert_eq!(all.dynamic_shared_bytes, bytes, "{shape}");
     };
-    check("b=256,h=32,hk=8,p=16384,u=128", [96, 3, 5]);
-    check("b=1024,h=8,hk=1,p=16384,u=128", [96, 3, 5]);
-    check("b=64,h=4,p=2100,u=13,groups=64,m=35", [96, 3, 5]);
-    check("b=1024,h=8,hk=1,p=2048,u=128", [128, 2, 7]);
+    check("b=256,h=32,hk=8,p=16384,u=128", [96, 3, 5], 228_384);
+    check("b=1024,h=8,hk=1,p=16384,u=128", [96, 3, 5], 228_384);
+    check("b=64,h=4,p=2100,u=13,groups=64,m=35", [96, 3, 5], 227_328);
+    check("b=1024,h=8,hk=1,p=2048,u=128", [128, 2, 7], 228_384);
     // As many products, but four times as many own keys.
-    check("b=256,h=32,hk=8,p=16384,u=512", [128, 2, 7]);
+    check("b=256,h=32,hk=8,p=16384,u=512", [128, 2, 7], 228_384);
 }
 
 #[test]
