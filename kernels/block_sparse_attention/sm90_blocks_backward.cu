@@ -9,6 +9,8 @@
 //
 // Work: 10 d flops a pair that is seen; per tile as in attention.
 //
+// It starts while backward_prepare.cu ends: only the third warpgroup, which draws tiles, has statistics fetched and adds, waits for that.
+//
 // Launch. block (384); grid (min(tiles, SMs)), tiles = B H sum ceil(keys / 128).
 // Dynamic shared memory: 1024 HEAD + STAGES (32768 + 264 QUERIES) + 256 + 1024 + 4 STAGES bytes, QUERIES = 8192 / HEAD.
 // Maps, dims innermost first (d, L, B H), boxes of 64 columns in the 128-byte swizzle, L2 promotion 256 B: q, d_o: box (64, QUERIES, 1);
@@ -181,6 +183,7 @@ struct QueryGradient : QueryProducts {
         bool feeds = thread < 32 && elect_sync();
         Feeder feeder(shared);
         if (feeds) feeder.take(blockIdx.x, from);
+        griddepcontrol_wait();
         for (int i = 0; i < STAGES; i++)
             if (feeds) feeder.fetch(from, i, 1);
         for (;; tile.advance()) {

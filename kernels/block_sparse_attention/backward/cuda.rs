@@ -91,7 +91,11 @@ pub fn flash(problem: &Problem, info: &Info) -> Plan {
             Bytes(tiles * TILE_ELEMENTS as u64 * 4),
             Bytes(4),
         ],
-        steps: vec![rows.prepare(&lists), rows.main(&lists, info), rows.finish(&lists)],
+        steps: vec![
+            Step::Launch(rows.prepare(&lists)),
+            Step::Early(rows.main(&lists, info)),
+            Step::Launch(rows.finish(&lists)),
+        ],
     }
 }
 
@@ -135,15 +139,16 @@ impl Rows {
         TILE_ELEMENTS / self.tile_columns()
     }
 
-    fn prepare(self, lists: &Lists) -> Step {
+    fn prepare(self, lists: &Lists) -> Launch {
         let mut arguments = vec![lists.bands.clone()];
         arguments.extend([O, DO, LSE, STATISTICS, QUERY_SUMS, TAKEN].map(tensor));
         arguments.extend([self.tokens, self.d].map(size));
         let entry = "attention_blocks_backward_prepare";
-        Step::Launch(self.launch(&PREPARE, entry, self.query_grid(lists), 256, arguments))
+        let grid = [self.heads as u32, lists.query_tiles as u32, 1];
+        self.launch(&PREPARE, entry, grid, 256, arguments)
     }
 
-    fn main(self, lists: &Lists, info: &Info) -> Step {
+    fn main(self, lists: &Lists, info: &Info) -> Launch {
         let map = |tensor: usize, box_rows: usize| {
             let dims = [self.d, self.tokens, self.heads].map(|extent| extent as u64);
             swizzled_map(tensor, self.dtype, &dims, &[64, box_rows as u32, 1])
@@ -167,23 +172,20 @@ impl Rows {
         let stage = 32_768 + 264 * self.tile_queries() as u32;
         launch.dynamic_shared_bytes =
             1024 * self.tile_columns() as u32 + STAGES * stage + 256 + 1024 + 4 * STAGES;
-        Step::Launch(launch)
+        launch
     }
 
-    fn finish(self, lists: &Lists) -> Step {
+    fn finish(self, lists: &Lists) -> Launch {
         let mut arguments = vec![lists.bands.clone(), tensor(QUERY_SUMS), tensor(DQ)];
         arguments.extend([self.tokens, self.d].map(size));
         arguments.push(self.scale());
         let entry = "attention_blocks_backward_finish";
-        Step::Launch(self.launch(&FINISH, entry, self.query_grid(lists), 256, arguments))
+        let grid = [lists.query_tiles as u32, self.heads as u32, 1];
+        self.launch(&FINISH, entry, grid, 256, arguments)
     }
 
     fn scale(self) -> Argument {
         Argument::F32(scale(self.d) as f32)
-    }
-
-    fn query_grid(self, lists: &Lists) -> [u32; 3] {
-        [lists.query_tiles as u32, self.heads as u32, 1]
     }
 
     fn launch(

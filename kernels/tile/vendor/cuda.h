@@ -141,6 +141,14 @@ DEVICE Vector16 ld_global_nc(const void* address) {
     return v;
 }
 
+// The same of what nobody reads again, which L2 gives up first.
+DEVICE Vector16 ld_global_cs_nc(const void* address) {
+    Vector16 v;
+    asm volatile("ld.global.cs.nc.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3]) : "l"(address));
+    return v;
+}
+
 // The same in sectors of their own: where several streams meet, L2 does better without the longest ones.
 DEVICE Vector16 ld_global_nc_sector(const void* address) {
     Vector16 v;
