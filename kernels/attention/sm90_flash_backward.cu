@@ -13,6 +13,8 @@
 // Work: 10 QUERIES 128 HEAD flops a tile, 2560 clocks of the tensor cores; operands and tiles move 336 KB through shared memory, 2690
 // clocks; 32 KB of sums go to L2, which at 600 TFLOP/s is 1.9 TB/s.
 //
+// It starts while backward_prepare.cu ends: only the third warpgroup, which draws tiles, has statistics fetched and adds, waits for that.
+//
 // Registers: two sums, S and dP take 192 of the two's 224. ptxas chooses for the whole kernel, so that one register too many in the third
 // warpgroup, which has 56, can cost the two 30 spilled ones in their loop.
 //
@@ -188,6 +190,7 @@ struct QueryGradient : QueryProducts {
         bool feeds = thread < 32 && elect_sync();
         Feeder feeder(shared, sizes);
         if (feeds) feeder.take(blockIdx.x, from);
+        griddepcontrol_wait();
         for (int i = 0; i < STAGES; i++)
             if (feeds) feeder.fetch(from, i, 1);
         for (;; tile.advance()) {

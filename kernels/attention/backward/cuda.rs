@@ -103,7 +103,7 @@ pub fn naive(problem: &Problem, _info: &Info) -> Plan {
         arguments.extend([sizes.h, sizes.hk, sizes.n, sizes.nk].map(|size| count(size as u64)));
         arguments.extend([Argument::I32(sizes.causal.into()), heads.scale()]);
         let grid = [rows.div_ceil(4) as u32, 1, 1];
-        heads.launch(&NAIVE, entry, heads.constants(heads.d), grid, 128, arguments)
+        Step::Launch(heads.launch(&NAIVE, entry, heads.constants(heads.d), grid, 128, arguments))
     };
     let queries = heads.query_heads * heads.queries;
     let keys = heads.key_heads * heads.keys;
@@ -134,7 +134,11 @@ fn tiled(heads: Heads, info: &Info) -> Plan {
             Bytes(tiles * heads.tile_sums() * 4),
             Bytes(4),
         ],
-        steps: vec![heads.prepare(), heads.main(info), heads.finish()],
+        steps: vec![
+            Step::Launch(heads.prepare()),
+            Step::Early(heads.main(info)),
+            Step::Launch(heads.finish()),
+        ],
     }
 }
 
@@ -205,7 +209,7 @@ impl Heads {
         constants
     }
 
-    fn prepare(self) -> Step {
+    fn prepare(self) -> Launch {
         let mut arguments: Vec<Argument> =
             [O, DO, LSE, STATISTICS, QUERY_SUMS, TAKEN].map(tensor).to_vec();
         arguments.extend([self.queries, self.d].map(count));
@@ -214,7 +218,7 @@ impl Heads {
         self.launch(&PREPARE, entry, constants, self.query_grid(), 256, arguments)
     }
 
-    fn main(self, info: &Info) -> Step {
+    fn main(self, info: &Info) -> Launch {
         let mut constants = self.tile_constants();
         constants.push(("CAUSAL", i64::from(self.causal).into()));
         constants.push(("STAGES", (STAGES as i64).into()));
@@ -235,16 +239,13 @@ impl Heads {
         let blocks = u64::from(info.units).min(self.key_heads * self.key_tiles());
         let entry = "attention_sm90_flash_backward";
         let grid = [blocks as u32, 1, 1];
-        let mut step = self.launch(&FLASH, entry, constants, grid, 384, arguments);
-        if let Step::Launch(launch) = &mut step {
-            let stage = 32_768 + 264 * self.tile_queries();
-            launch.dynamic_shared_bytes =
-                (1024 * self.tile_columns() + STAGES * stage + 256) as u32;
-        }
-        step
+        let mut launch = self.launch(&FLASH, entry, constants, grid, 384, arguments);
+        let stage = 32_768 + 264 * self.tile_queries();
+        launch.dynamic_shared_bytes = (1024 * self.tile_columns() + STAGES * stage + 256) as u32;
+        launch
     }
 
-    fn finish(self) -> Step {
+    fn finish(self) -> Launch {
         let arguments =
             vec![tensor(QUERY_SUMS), tensor(DQ), count(self.queries), count(self.d), self.scale()];
         let entry = "attention_backward_finish";
@@ -284,8 +285,8 @@ impl Heads {
         grid: [u32; 3],
         threads: u32,
         arguments: Vec<Argument>,
-    ) -> Step {
-        Step::Launch(Launch {
+    ) -> Launch {
+        Launch {
             source,
             entry,
             constants,
@@ -294,6 +295,6 @@ impl Heads {
             cluster: [1, 1, 1],
             dynamic_shared_bytes: 0,
             arguments,
-        })
+        }
     }
 }
