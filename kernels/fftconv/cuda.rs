@@ -55,6 +55,7 @@ static MONARCH: Source = Source {
         AMD_FRAGMENTS,
         STAGES,
         SIGNALS,
+        AHEAD,
         tile::TILE,
         tile::CUDA,
         tile::CUDA_WGMMA,

@@ -84,7 +84,11 @@ impl Cut {
 
     /// Threads of a block that convolves.
     pub fn threads(self) -> u64 {
-        32 * if self.radix == 1 { 2 } else { 4 * self.residues }
+        32 * match (self.radix, self.residues) {
+            (1, _) => 2,
+            (_, 1) => 4,
+            _ => 16,
+        }
     }
 
     /// Tiles of the third stage's operand.

@@ -60,8 +60,10 @@ void fftconv_gfx942_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT*
     for (int i = 0; i < RESIDUES * TURNS; i++) transform_strip<true>(planes + i / TURNS * 2 * PLANE, strip_of_turn(i), of_strip, scale);
     Signals out = signals();
     Vector16 gates[AT_ONCE];
+    Complex roots[8];
     if (RESIDUES == 1) load_gates(gates, out, 0);
+    else load_roots(roots, tables, threadIdx.x * 8);
     __syncthreads();
     if (RESIDUES == 1) take_out(planes, out, gates);
-    else take_out_halves(planes, out, tables);
+    else take_out_halves(planes, out, roots);
 }

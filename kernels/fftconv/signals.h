@@ -139,43 +139,61 @@ DEVICE void take_out(const u8* planes, const Signals& s, Vector16 (&gates)[AT_ON
     }
 }
 
-// Sequences in halves: their sum, and their difference times w_N^t, are transformed; the reverse at the end.
+// Sequences in halves: their sum, and their difference times w_N^t, are transformed; the reverse at the end. A quarter of a sequence on, roots
+// are a quarter turn on: a thread goes by eight elements of both quarters of a half, which have the same roots but for that.
 
-template <class F> DEVICE void for_each_root(const Vector16* tables, u32 t, F apply) {
+// Those of its eight elements from t on.
+DEVICE void load_roots(Complex (&roots)[8], const Vector16* tables, u32 t) {
 #pragma unroll
     for (int i = 0; i < 8; i += 4) {
-        Vector16 roots = tables[PIECE_TABLE + t / 4 + i / 4];
-        for (int j = 0; j < 4; j++) apply(i + j, halves(roots.word[j]));
+        Vector16 pairs = tables[PIECE_TABLE + t / 4 + i / 4];
+        for (int j = 0; j < 4; j++) roots[i + j] = halves(pairs.word[j]);
+    }
+}
+
+DEVICE Complex turned(Complex root, int quarters) { return quarters == 0 ? root : Complex{root.im, -root.re}; }
+
+// One of RESIDUES == 2 that a thread has elements of, by steps of both quarters: f(element of the half, quarters turned).
+template <class F> DEVICE void in_quarters(Complex (&roots)[8], F f) {
+    static_assert(RESIDUES == 1 || M / 2 % STEP == 0, "threads have whole steps of a quarter");
+#pragma unroll
+    for (int step = 0; step < M / 2; step += STEP) {
+#pragma unroll
+        for (int quarter = 0; quarter < 2; quarter++) f(step + quarter * (M / 2), quarter);
+        Complex next = root(STEP, N);
+        for (int i = 0; i < 8; i++) roots[i] = times(roots[i], next);
     }
 }
 
 DEVICE void bring_in_halves(u8* planes, const Signals& s, const Vector16* tables) {
     u32 own = threadIdx.x * 8, offset = offset_of(own);
-#pragma unroll
-    for (int step = 0; step < M; step += STEP) {
+    Complex roots[8];
+    load_roots(roots, tables, own);
+    in_quarters(roots, [&](int step, int quarter) {
         float low[2][8], high[2][8];
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             unpack<ELEMENT>(load_input(s, i, step), low[i]);
             unpack<ELEMENT>(load_input(s, i, step + M), high[i]);
         }
-        for_each_root(tables, own + step, [&](int i, Complex w) {
-            Complex difference = times({low[0][i] - high[0][i], low[1][i] - high[1][i]}, w);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            Complex difference = times({low[0][i] - high[0][i], low[1][i] - high[1][i]}, turned(roots[i], quarter));
             low[0][i] += high[0][i], low[1][i] += high[1][i];
             high[0][i] = difference.re, high[1][i] = difference.im;
-        });
+        }
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             scatter(planes, offset ^ offset_of(step) ^ i * PLANE, pack<ELEMENT>(low[i]));
             scatter(planes + 2 * PLANE, offset ^ offset_of(step) ^ i * PLANE, pack<ELEMENT>(high[i]));
         }
-    }
+    });
 }
 
-DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* tables) {
+// `roots` are those of the thread's first elements, asked for before the planes were ready.
+DEVICE void take_out_halves(const u8* planes, const Signals& s, Complex (&roots)[8]) {
     u32 own = forgotten(threadIdx.x) * 8, offset = offset_of(own);
-#pragma unroll
-    for (int step = 0; step < M; step += STEP) {
+    in_quarters(roots, [&](int step, int quarter) {
         float low[2][8], high[2][8];
         Vector16 gates[4];
 #pragma unroll
@@ -185,17 +203,18 @@ DEVICE void take_out_halves(const u8* planes, const Signals& s, const Vector16* 
             unpack<ELEMENT>(gather(planes, offset ^ offset_of(step) ^ i * PLANE), low[i]);
             unpack<ELEMENT>(gather(planes + 2 * PLANE, offset ^ offset_of(step) ^ i * PLANE), high[i]);
         }
-        for_each_root(tables, own + step, [&](int i, Complex w) {
-            Complex odd = times({high[0][i], high[1][i]}, conj(w));
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            Complex odd = times({high[0][i], high[1][i]}, conj(turned(roots[i], quarter)));
             high[0][i] = low[0][i] - odd.re, high[1][i] = low[1][i] - odd.im;
             low[0][i] += odd.re, low[1][i] += odd.im;
-        });
+        }
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             store_output(s, i, step, pack<ELEMENT>(low[i]), gates[2 * i]);
             store_output(s, i, step + M, pack<ELEMENT>(high[i]), gates[2 * i + 1]);
         }
-    }
+    });
 }
 
 // Those of a thread whose first element is number `at` of batch item `item`; sequences begin `pitch` elements apart.

@@ -6,23 +6,24 @@
 // there they go out once. A warp has strips of four slots for stages 1 and 2, and rows of one k1 for stage 3, the product and its inverse.
 // Work: 8 N flops a sequence times the sum of its radices of 16, over 4 L bytes (8 L with gates): 96 flops a byte at N = L = 4096, of which
 // tensor cores have 206. What bounds it is issue: 69 instructions for each complex number that a thread has.
-// Spills: at most 128 bytes a thread: with 128 registers 16 warps share a multiprocessor; 12 of them with 168 registers,
+// Spills: at most 140 bytes a thread: with 128 registers 16 warps share a multiprocessor; 12 of them with 168 registers,
 // which spill 24, took 4 % longer on an H200 at N = 4096.
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
 // and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
-// It may start before what arranges its spectra has ended.
+// It may start before what arranges its spectra has ended. Of 32768 points it asks L2 for the sequences of a later block.
 // Arguments: u, pre, post, y (batch, heads, pitch), of whose rows the first `length` elements take part; pre and post NULL without gates;
 // tables, spectrum and scales as arrange.cu leaves them.
 // Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
 // and the batch whole groups).
 #include "fftconv/monarch.h"
 
-// Few warps a block, that fewer wait for each other; 128 registers a thread, and more for a third stage of 64.
-constexpr int WARPS = RADIX == 1 ? 2 : RESIDUES * 4, THREADS = 32 * WARPS;
+// Few warps a block, that fewer wait for each other, unless it has a multiprocessor to itself; 128 registers a thread, and more for a third
+// stage of 64.
+constexpr int WARPS = RADIX == 1 ? 2 : RESIDUES == 1 ? 4 : 16, THREADS = 32 * WARPS;
 constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : RESIDUES == 1 ? 3 : 1;
 #include "fftconv/stages.h"
-#include "fftconv/signals.h"
+#include "fftconv/ahead.h"
 
 DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
 
@@ -48,12 +49,14 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     extern __shared__ __align__(128) u8 planes[];
     if (head_of_block() >= heads) return;
     Signals in = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
-    // What arrange.cu leaves may come while sequences do.
+    // A part's spectrum, which no other block reads, may come while sequences do; so may what arrange.cu leaves.
+    if (RESIDUES == 2 && SCALED_ROWS) prefetch_spectrum(spectrum, head_of_block());
     if (RESIDUES == 1) bring_in(planes, in);
     griddepcontrol_wait();
     if (RESIDUES == 2) bring_in_halves(planes, in, tables);
     __syncthreads();
     transform_strips<false, RESIDUES>(planes, tables, 1);
+    if (RESIDUES == 2) prefetch_ahead(u, pre, batch, heads, length, pitch, WAVE_AHEAD);
     __syncthreads();
     scales += head_of_block() * (SCALED_ROWS ? 16 * RESIDUES : 1);
     convolve(planes, tables, spectrum + (long long)head_of_block() * SPECTRUM, scales);
@@ -61,8 +64,10 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     transform_strips<true, RESIDUES>(planes, tables, SCALED_ROWS ? 1 : *scales);
     Signals out = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
     Vector16 gates[AT_ONCE];
+    Complex roots[8];
     if (RESIDUES == 1) load_gates(gates, out, 0);
+    else load_roots(roots, tables, forgotten(threadIdx.x) * 8);
     __syncthreads();
     if (RESIDUES == 1) take_out(planes, out, gates);
-    else take_out_halves(planes, out, tables);
+    else take_out_halves(planes, out, roots);
 }

@@ -276,9 +276,11 @@ DEVICE void return_rows(u8* planes, u32 here, const Matrices& matrices, Tile (&d
     }
 }
 
+// Past L1, which hardly holds the tables, where a lone block of a multiprocessor reads each bin once.
 DEVICE void load_bins(Vector16 (&own)[ROWS * RADIX * 2], const Vector16* bins) {
+    constexpr bool PAST_L1 = RESIDUES == 2 && !SHIFTED;
 #pragma unroll
-    for (int i = 0; i < ROWS * RADIX * 2; i++) own[i] = bins[i * ROW_STEP];
+    for (int i = 0; i < ROWS * RADIX * 2; i++) own[i] = PAST_L1 ? ld_global_sector(bins + i * ROW_STEP) : bins[i * ROW_STEP];
 }
 
 // Stage 3, the product with the spectrum, and the way back: in place, for ROWS k1. `bins`, `scales` and `of_rows` are the rows' own of their

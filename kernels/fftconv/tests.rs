@@ -191,7 +191,7 @@ fn a_block_takes_as_many_pairs_as_fill_it() {
     assert_eq!(launch("b=33,h=3,n=4096"), ([3, 17, 1], 64, 16 << 10));
     assert_eq!(launch("b=2,h=3,n=8192"), ([3, 1, 1], 128, 32 << 10));
     assert_eq!(launch("b=2,h=3,n=16384"), ([3, 1, 1], 128, 64 << 10));
-    assert_eq!(launch("b=2,h=3,n=32768"), ([3, 1, 1], 256, 128 << 10));
+    assert_eq!(launch("b=2,h=3,n=32768"), ([3, 1, 1], 512, 128 << 10));
 }
 
 #[test]
