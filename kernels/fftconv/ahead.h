@@ -25,7 +25,7 @@ DEVICE void prefetch_ahead(const ELEMENT* u, const ELEMENT* pre, int batch, int 
     if (GATED) prefetch_sequence(pre, item, head, batch, heads, length, pitch);
 }
 
-// The spectrum of a head, all of it.
+// The spectrum of a head, all of it: of a part with few sequences, nobody has read it before.
 DEVICE void prefetch_spectrum(const Vector16* spectrum, int head) {
     if (threadIdx.x == 0) cp_async_bulk_prefetch(spectrum + (long long)head * SPECTRUM, SPECTRUM * sizeof(Vector16));
 }

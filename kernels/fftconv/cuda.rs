@@ -87,8 +87,8 @@ pub fn any_of_points(problem: &Problem, info: &Info, points: u64) -> Result<(), 
     if !matches!(problem.dtype, Dtype::Bf16 | Dtype::F16) {
         return Err(format!("multiplies bf16 and f16, not {}", problem.dtype));
     }
-    let outer = Outer::of(points);
-    if outer.inner() == LONGEST && NARROW.contains(&info.arch.as_str()) {
+    let outer = Outer::of(points).apart(true);
+    if points == LONGEST && NARROW.contains(&info.arch.as_str()) {
         return Err(format!(
             "{points} points take 128 KB of shared memory, more than {}",
             info.arch

@@ -48,18 +48,25 @@ pub struct Outer {
     points: u64,
     /// Of a part.
     cut: Cut,
+    /// Whether the stage leaves residues of parts, each of which is convolved by itself.
+    apart: bool,
 }
 
 impl Outer {
     /// Of n points; those that a block holds are one part.
     pub fn of(n: u64) -> Self {
         let points = if n > LONGEST { (n / SHORTEST).min(WIDEST) } else { 1 };
-        Outer { n, points, cut: Cut::of(n / points) }
+        Outer { n, points, cut: Cut::of(n / points), apart: false }
     }
 
     /// The same, whose parts are cut up so.
     pub fn cut_by(self, cut: fn(u64) -> Cut) -> Self {
         Outer { cut: cut(self.inner()), ..self }
+    }
+
+    /// The same, of whose parts a stage leaves residues or not.
+    pub fn apart(self, apart: bool) -> Self {
+        Outer { apart, ..self }
     }
 
     /// How a part is cut up.
@@ -77,6 +84,19 @@ impl Outer {
         self.points / 2 + 1
     }
 
+    /// Transforms by which a part is convolved.
+    fn transforms(self) -> u64 {
+        if self.apart { self.cut.residues() } else { 1 }
+    }
+
+    /// How one of these is cut up.
+    fn convolved(self) -> Cut {
+        match self.transforms() {
+            1 => self.cut,
+            transforms => Cut::of(self.inner() / transforms),
+        }
+    }
+
     /// Rows of a part's spectrum, each with a scale of its own.
     fn rows(self) -> u64 {
         16 * self.cut.residues()
@@ -92,7 +112,7 @@ impl Outer {
         let sequences = batch * heads;
         [
             sequences * self.inner() / (2 * THREADS),
-            sequences * self.parts(),
+            sequences * self.parts() * self.transforms(),
             heads * self.parts() * self.rows() / self.group(),
         ]
     }
@@ -106,6 +126,8 @@ pub struct Kernels {
     pub entries: [&'static str; 2],
     /// How a part is cut up.
     pub cut: fn(u64) -> Cut,
+    /// Whether its residues leave the stage as transforms of their own.
+    pub apart: bool,
     /// The convolution of parts.
     pub convolve: fn(&Convolution, Scratch) -> Launch,
 }
@@ -115,6 +137,7 @@ pub static CUDA: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_outer_forward", "fftconv_outer_inverse"],
     cut: Cut::of,
+    apart: true,
     convolve: cuda::convolve,
 };
 
@@ -146,7 +169,7 @@ impl Prepared {
 
     /// What makes it.
     pub fn launches(self, problem: &Problem, outer: Outer) -> Vec<Launch> {
-        let tables = cuda::arrange(outer.cut, problem.dtype, 0, Filters::WHOLE, self.inner);
+        let tables = cuda::arrange(outer.convolved(), problem.dtype, 0, Filters::WHOLE, self.inner);
         let heads = problem.shape.integer("h");
         let [_, _, rows] = outer.grids(1, heads);
         let Scratch { spectra, scales, .. } = self.inner;
@@ -178,7 +201,7 @@ pub fn parts_bytes(problem: &Problem, outer: Outer) -> Bytes {
 /// Three passes over memory, after what prepares the filters.
 pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
-    let outer = Outer::of(sizes.n as u64).cut_by(kernels.cut);
+    let outer = Outer::of(sizes.n as u64).cut_by(kernels.cut).apart(kernels.apart);
     let y = y_index(sizes.gated);
     let prepared = Prepared::after(y);
     let [first, second] = [prepared.end(), prepared.end() + 1];
@@ -197,11 +220,13 @@ pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
 /// The convolution of parts, from one tensor to another: the planes of an item are two items.
 pub fn of_parts(problem: &Problem, outer: Outer, [from, to]: [usize; 2]) -> Convolution {
     let [b, h] = ["b", "h"].map(|axis| problem.shape.integer(axis));
+    let transforms = outer.transforms();
+    let length = outer.inner() / transforms;
     Convolution {
-        cut: outer.cut,
+        cut: outer.convolved(),
         dtype: problem.dtype,
-        extents: [2 * b, h * outer.parts(), outer.inner()],
-        pitch: outer.inner(),
+        extents: [2 * b, h * outer.parts() * transforms, length],
+        pitch: length,
         u: from,
         gates: None,
         y: to,

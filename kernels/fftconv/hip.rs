@@ -53,6 +53,7 @@ static KERNELS: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_gfx942_outer_forward", "fftconv_gfx942_outer_inverse"],
     cut: Cut::of,
+    apart: false,
     convolve,
 };
 

@@ -10,7 +10,8 @@
 // SHIFTED, that last factor is in a residue's own tables: its transform is the same for k1 + j / RESIDUES in place of k1.
 //
 // Transforms of OUTER N points have one stage more around these, n = n0 N + r to k = k0 + OUTER k' (outer.cu). A real sequence's results
-// of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r.
+// of k0 and OUTER - k0 mirror each other, so that the PARTS from 0 to OUTER / 2 are all there is: complex sequences of N over r, or their
+// residues.
 //
 // Of a filter that passes every FOLD-th of FOLD N frequencies, sequences of FOLD N elements are folded: X[FOLD k] is the transform of N
 // points of sum_i u[t + i N], and results repeat after N. The other FOLD - 1 blocks k mod FOLD of the decomposition cost nothing.

@@ -1,11 +1,13 @@
 // The outermost stage of transforms that no block holds, and its inverse: OUTER points n0 of t = n0 N + r to k0, times w_(OUTER N)^(k0 r).
 // Between the two, sm80_monarch.cu convolves each part k0 over r with a spectrum of its own: three passes over memory in all.
+// Parts of two residues (monarch.h) leave the stage as these, each a transform of M points by itself: a part's rows are its residues.
 //
 // Mapping: a stage is a real OUTER x OUTER matrix times OUTER rows of N numbers. Forward, its rows are the real and imaginary parts of
 // k0 < OUTER / 2 in turns of eight; those of 0 and OUTER / 2 are real, and the latter stands for the former's imaginary part. A warp has
 // 64 columns r and keeps all rows of them as operands: lane / 4 is a vector of eight neighbours, of which product j takes number j, so
-// that its results are vectors again, and a factor's real and imaginary parts are the same thread's. All that a warp reads is asked for
-// at once and goes through shared memory, and a tile of the matrix comes while the results of the one before go out.
+// that its results are vectors again, and a factor's real and imaginary parts are the same thread's; of two pieces, those of both columns
+// that make one of each residue are. All that a warp reads is asked for at once and goes through shared memory, and a tile of the matrix
+// comes while the results of the one before go out.
 // Work: 2 OUTER flops an element over 4 bytes: bound by memory.
 // Spills: at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows and back at 16.
 //
@@ -22,6 +24,10 @@
 #endif
 
 constexpr int THREADS = 64, CHUNKS = N / (2 * THREADS);  // of a sequence
+
+// Neighbouring columns of a warp in each piece.
+constexpr int WIDTH = 64 / RESIDUES;
+static_assert(RESIDUES == 1 || RESIDUES == 2 && !SHIFTED && TILES % 2 == 0, "neighbouring lanes share the work on two pieces");
 
 // The low or the high halves of two words.
 DEVICE u32 join(u32 a, u32 b, int high) { return __byte_perm(a, b, high ? 0x7632 : 0x5410); }
@@ -49,14 +55,14 @@ DEVICE void store_eight(ELEMENT* to, int left, Vector16 v) {
     }
 }
 
-// What a warp works on: 64 columns from r on, of one sequence. A sequence's parts are 2 planes of PARTS rows.
+// What a warp works on: 64 columns of one sequence, from r on in each piece. A sequence's parts are 2 planes of PARTS rows.
 struct Place {
     int r;
     long long sequence, parts, plane;
 
     DEVICE explicit Place(u32 heads) {
         u32 number = blockIdx.x / CHUNKS, before = number / heads * heads;   // sequences of the items before
-        r = (blockIdx.x % CHUNKS * (THREADS / 32) + threadIdx.x / 32) * 64;
+        r = (blockIdx.x % CHUNKS * (THREADS / 32) + threadIdx.x / 32) * WIDTH;
         sequence = number;
         plane = (long long)heads * (PARTS * N);
         parts = (long long)(before + number) * (PARTS * N);
@@ -67,13 +73,20 @@ struct Place {
 // are neighbours: so a warp stores whole sectors of memory.
 DEVICE int vector_of(int n) { return (n / 2 + n % 2 * 4) * 8; }
 
+// Where one of a warp's columns lies, from r on: of two pieces, those of the second one are behind those of the first.
+DEVICE int place_of(int column) { return column / WIDTH * M + column % WIDTH; }
+
 // All that a warp reads: rows of 64 columns in order, each of which a quarter of a warp copies, whole sectors on this way too. A quarter reads
-// two vectors of each of four pairs of rows, and finds them in different banks.
+// two vectors of each of four pairs of rows, or one of each of these in two tiles, and finds them in different banks.
 struct Staged {
     Vector16 rows[2 * PARTS][8];
 
-    DEVICE Vector16& at(int row, int column) { return rows[row][column / 8 ^ row / 2 % 4]; }
+    DEVICE Vector16& at(int row, int column) { return rows[row][column / 8 ^ row / 2 % 4 ^ row / 16 % 2 * 4]; }
 };
+
+// A lane's vectors of a part that are transformed together: one of each piece or residue.
+struct Reals { float of[RESIDUES][8]; };
+struct Vectors { Reals re, im; };
 
 // w_WHOLE^n. The hardware's own sine is good to 2^-21, far below what 16 bits hold.
 DEVICE Complex factor(u32 n) {
@@ -110,14 +123,39 @@ DEVICE void multiply_rows(float (&sums)[8][4], const Vector16 (&rows)[TILES], co
     }
 }
 
-DEVICE void store_part(ELEMENT* to, const Place& place, const float (&re)[8], const float (&im)[8]) {
-    st_global_cs(to, pack<ELEMENT>(re));
-    st_global_cs(to + place.plane, pack<ELEMENT>(im));
+// The pieces of a part to its residues, or back, but for factors of columns.
+template <bool INVERSE> DEVICE void transform_pieces(int k0, Vectors& v) {
+    if constexpr (RESIDUES == 2) {
+        Complex w = factor(k0 * M);
+#pragma unroll
+        for (int j = 0; j < 8; j++) {
+            Complex a{v.re.of[0][j], v.im.of[0][j]}, b{v.re.of[1][j], v.im.of[1][j]};
+            if (!INVERSE) b = times(b, w);
+            Complex difference{a.re - b.re, a.im - b.im};
+            if (INVERSE) difference = times(difference, conj(w));
+            v.re.of[0][j] = a.re + b.re, v.im.of[0][j] = a.im + b.im;
+            v.re.of[1][j] = difference.re, v.im.of[1][j] = difference.im;
+        }
+    }
+}
+
+// The residues of part k0 times their factors, those of k0 + i OUTER in columns from r on.
+template <bool INVERSE> DEVICE void multiply_residues(int k0, int r, Vectors& v) {
+#pragma unroll
+    for (int i = 0; i < RESIDUES; i++) multiply_by_factors<INVERSE>(k0 + i * OUTER, r, v.re.of[i], v.im.of[i]);
+}
+
+DEVICE void store_part(ELEMENT* to, const Place& place, const Vectors& v) {
+#pragma unroll
+    for (int i = 0; i < RESIDUES; i++) {
+        st_global_cs(to + i * M, pack<ELEMENT>(v.re.of[i]));
+        st_global_cs(to + i * M + place.plane, pack<ELEMENT>(v.im.of[i]));
+    }
 }
 
 // Rows n0, times their gates.
 DEVICE void load_sequence(Staged& staged, const ELEMENT* u, const ELEMENT* pre, const Place& place, int length, u32 lane) {
-    int first = lane / 8, column = lane % 8 * 8, t = first * N + place.r + column;
+    int first = lane / 8, column = lane % 8 * 8, t = first * N + place.r + place_of(column);
     u += place.sequence * length + t, pre += place.sequence * length + t;
     Vector16 in[TILES * 4];
 #pragma unroll
@@ -147,58 +185,71 @@ void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts,
         for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = join(even.word[j / 2], odd.word[j / 2], j % 2);
     }
     parts += place.parts;
+    // Of several the compiler is not to know how many: it would unroll them all, unasked.
+    int tiles = TILES > 1 ? forgotten(TILES) : 1;
 #pragma unroll 1
-    for (int tile = 0; tile < TILES; tile++) {
+    for (int tile = 0; tile < tiles; tile++) {
         float sums[8][4] = {};
         multiply_rows(sums, rows, b);
         if (TILES > 1) load_rows(rows, matrices + lane, tile + 1);
         int k0 = tile * 8 + g;
 #pragma unroll
-        for (int e = 0; e < 2; e++) {
-            int r = place.r + vector_of(2 * q + e);
-            float re[8], im[8];
+        for (int e = 0; e < 2; e += RESIDUES) {
+            int r = place.r + place_of(vector_of(2 * q + e));
+            Vectors v;
 #pragma unroll
-            for (int j = 0; j < 8; j++) re[j] = sums[j][e], im[j] = sums[j][2 + e];
-            // Part 0 is real and has no factors; what stands in its imaginary part's place is multiplied in its stead.
+            for (int i = 0; i < RESIDUES * 8; i++) v.re.of[i / 8][i % 8] = sums[i % 8][e + i / 8], v.im.of[i / 8][i % 8] = sums[i % 8][2 + e + i / 8];
+            // Part 0 is real, and its first residue has no factors; what stands in its imaginary part's place is multiplied in its stead.
             if (k0 == 0) {
-                const float none[8] = {};
-                store_part(parts + r, place, re, none);
-#pragma unroll
-                for (int j = 0; j < 8; j++) re[j] = im[j], im[j] = 0;
+                Vectors first{v.re, {}};
+                v = {v.im, {}};
+                transform_pieces<false>(0, first);
+                if (RESIDUES == 2) multiply_residues<false>(0, r, first);
+                store_part(parts + r, place, first);
             }
             int own = k0 == 0 ? OUTER / 2 : k0;
-            multiply_by_factors<false>(own, r, re, im);
-            store_part(parts + own * N + r, place, re, im);
+            transform_pieces<false>(own, v);
+            multiply_residues<false>(own, r, v);
+            store_part(parts + own * N + r, place, v);
         }
     }
 }
 
-// Both planes of each part in turn; part 0 is real. All are asked for at once: registers would do, but the compiler waits for some before
-// it asks for others.
+// Both planes of each part in turn; part 0 is real, if it is no residues. All are asked for at once: registers would do, but the compiler
+// waits for some before it asks for others.
 DEVICE void load_parts(Staged& staged, const ELEMENT* parts, const Place& place, u32 lane) {
     int first = lane / 16, plane = lane / 8 % 2, column = lane % 8 * 8;
-    parts += place.parts + plane * place.plane + first * N + place.r + column;
+    parts += place.parts + plane * place.plane + first * N + place.r + place_of(column);
 #pragma unroll
     for (int i = 0; i < PARTS; i += 2)
-        if ((i > 0 || lane / 8 != 1) && i + first < PARTS) cp_async_cg(cvta_shared(&staged.at(2 * (i + first) + plane, column)), parts + i * N);
+        if ((RESIDUES == 2 || i > 0 || lane / 8 != 1) && i + first < PARTS) cp_async_cg(cvta_shared(&staged.at(2 * (i + first) + plane, column)), parts + i * N);
     cp_async_wait_all();
     __syncwarp();
 }
 
-// What a thread's vectors of a part contribute, as the operand's words: two rows, real and imaginary parts, in each number.
-DEVICE void load_words(u32 (&words)[8], Staged& staged, int part, int r, int column) {
-    // As on the way there, OUTER / 2 has factors in part 0's stead.
-    int own = part == 0 ? OUTER / 2 : part;
-    float re[8], im[8];
-    unpack<ELEMENT>(staged.at(2 * own, column), re), unpack<ELEMENT>(staged.at(2 * own + 1, column), im);
-    multiply_by_factors<true>(own, r + column, re, im);
-    if (part == 0) {
+// The vectors of a part whose first column is `column`, without their factors: those of its pieces.
+DEVICE void load_pieces(Vectors& v, Staged& staged, int part, int r, int column, bool has_factors) {
 #pragma unroll
-        for (int j = 0; j < 8; j++) im[j] = re[j];
-        unpack<ELEMENT>(staged.at(0, column), re);
+    for (int i = 0; i < RESIDUES; i++) {
+        unpack<ELEMENT>(staged.at(2 * part, column + i * WIDTH), v.re.of[i]);
+        unpack<ELEMENT>(staged.at(2 * part + 1, column + i * WIDTH), v.im.of[i]);
+    }
+    if (has_factors) multiply_residues<true>(part, r, v);
+    transform_pieces<true>(part, v);
+}
+
+// What they contribute, as the operand's words: two rows, real and imaginary parts, in each number.
+DEVICE void load_words(u32 (&words)[RESIDUES][8], Staged& staged, int part, int r, int column) {
+    Vectors v;
+    load_pieces(v, staged, part == 0 ? OUTER / 2 : part, r, column, true);
+    // As on the way there, OUTER / 2 has factors in part 0's stead.
+    if (part == 0) {
+        Vectors first;
+        load_pieces(first, staged, 0, r, column, RESIDUES == 2);
+        v = {first.re, v.re};
     }
 #pragma unroll
-    for (int j = 0; j < 8; j++) words[j] = cvt_rn_x2<ELEMENT>(re[j], im[j]);
+    for (int i = 0; i < RESIDUES * 8; i++) words[i / 8][i % 8] = cvt_rn_x2<ELEMENT>(v.re.of[i / 8][i % 8], v.im.of[i / 8][i % 8]);
 }
 
 extern "C" __global__ __launch_bounds__(THREADS)
@@ -207,33 +258,36 @@ void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts
     Staged& staged = staged_by_warp[threadIdx.x / 32];
     Place place(heads);
     u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
-    int column = vector_of(g);
     Vector16 rows[TILES];
     load_rows(rows, matrices + MATRIX + lane, 0);
     load_parts(staged, parts, place, lane);
-    // In place first, lest factors of all parts are in registers at a time.
+    // In place first, lest factors of all parts are in registers at a time. Of two pieces neighbouring lanes do both vectors, in tiles by turns.
+    int column = vector_of(g / RESIDUES * RESIDUES);
 #pragma unroll 1
-    for (int i = 0; i < TILES; i++) {
-        u32 words[2][8];
+    for (int tile = g % RESIDUES; tile < TILES; tile += RESIDUES) {
+        u32 words[2][RESIDUES][8];
 #pragma unroll
-        for (int row = 0; row < 2; row++) load_words(words[row], staged, i * 8 + row * 4 + q, place.r, column);
+        for (int row = 0; row < 2; row++) load_words(words[row], staged, tile * 8 + row * 4 + q, place.r + place_of(column), column);
 #pragma unroll
-        for (int j = 0; j < 4; j++)
-            staged.at(i * 16 + j / 2 * 8 + 2 * q + j % 2, column) = {words[0][2 * j], words[1][2 * j], words[0][2 * j + 1], words[1][2 * j + 1]};
+        for (int i = 0; i < RESIDUES * 4; i++) {
+            auto word = [&](int row, int odd) { return words[row][i / 4][i % 4 * 2 + odd]; };
+            staged.at(tile * 16 + i / 2 % 2 * 8 + 2 * q + i % 2, column + i / 4 * WIDTH) = {word(0, 0), word(1, 0), word(0, 1), word(1, 1)};
+        }
     }
+    if (RESIDUES == 2) __syncwarp();
     u32 b[TILES][8][2];
 #pragma unroll
     for (int i = 0; i < TILES * 4; i++) {
-        Vector16 v = staged.at(i / 2 * 8 + 2 * q + i % 2, column);
+        Vector16 v = staged.at(i / 2 * 8 + 2 * q + i % 2, vector_of(g));
 #pragma unroll
         for (int word = 0; word < 4; word++) b[i / 4][i % 4 * 2 + word / 2][word % 2] = v.word[word];
     }
-    int t = g * N + place.r + vector_of(2 * q);
+    int t = g * N + place.r + 8 * q;
     y += place.sequence * length + t, post += place.sequence * length + t;
 #pragma unroll 1
     for (int tile = 0; tile * 16 * N < length; tile++) {
         // Rows g and g + 8 of the two columns of a lane.
-        auto later = [&](int i) { return (tile * 16 + i / 2 * 8) * N + vector_of(i % 2); };
+        auto later = [&](int i) { return (tile * 16 + i / 2 * 8) * N + place_of(vector_of(i % 2)); };
         Vector16 gates[4];
 #pragma unroll
         for (int i = 0; i < 4; i++)

@@ -11,7 +11,8 @@
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
 // and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
-// It may start before what arranges its spectra has ended. Of 32768 points it asks L2 for the sequences of a later block.
+// It may start before what arranges its spectra has ended. From 16384 points on it asks L2 for a part's spectrum and for the sequences of
+// a later block.
 // Arguments: u, pre, post, y (batch, heads, pitch), of whose rows the first `length` elements take part; pre and post NULL without gates;
 // tables, spectrum and scales as arrange.cu leaves them.
 // Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
@@ -49,8 +50,9 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     extern __shared__ __align__(128) u8 planes[];
     if (head_of_block() >= heads) return;
     Signals in = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
-    // A part's spectrum, which no other block reads, may come while sequences do; so may what arrange.cu leaves.
-    if (RESIDUES == 2 && SCALED_ROWS) prefetch_spectrum(spectrum, head_of_block());
+    if (RADIX == 4 && SCALED_ROWS) prefetch_spectrum(spectrum, head_of_block());
+    if (RADIX == 4 && RESIDUES == 1) prefetch_ahead(u, pre, batch, heads, length, pitch);
+    // What arrange.cu leaves may come while sequences do.
     if (RESIDUES == 1) bring_in(planes, in);
     griddepcontrol_wait();
     if (RESIDUES == 2) bring_in_halves(planes, in, tables);
