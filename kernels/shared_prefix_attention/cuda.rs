@@ -133,11 +133,14 @@ pub fn hydragen(problem: &Problem, info: &Info) -> Plan {
 }
 
 /// Whether two blocks may take each tile, all at once, in the room that there is, and no more own keys
-/// than if all multiprocessors shared them.
+/// than if all multiprocessors shared them. Where products take long it was slower.
 fn has_pairs(sizes: Sizes, tiles: usize, units: usize) -> bool {
     let sequences = (ROWS as usize * CONSUMERS / sizes.group()).min(sizes.run());
     let own = (sizes.b * sizes.hk).div_ceil(units);
-    2 * tiles <= units && sequences.div_ceil(2) <= own && sizes.group() <= MOST_PAIRED_GROUP
+    !multiplies_long(sizes, tiles, units)
+        && 2 * tiles <= units
+        && sequences.div_ceil(2) <= own
+        && sizes.group() <= MOST_PAIRED_GROUP
 }
 
 fn room_of_parts(sizes: Sizes, parts: usize) -> Vec<Bytes> {
@@ -160,10 +163,15 @@ fn rings(sizes: Sizes, tiles: usize, units: usize) -> Rings {
     if sizes.d == 64 {
         return NARROW;
     }
-    let products = tiles * WIDE.stages_of(sizes);
     // Also in stages of so many keys: an own one's bytes take 1.5 times as long as a shared one's products.
     let own = sizes.b * sizes.hk * sizes.u.div_ceil(WIDE.keys);
-    if products >= 32 * units && products >= 3 * own { WIDE_AND_LONG } else { WIDE }
+    let most_are_shared = tiles * WIDE.stages_of(sizes) >= 3 * own;
+    if multiplies_long(sizes, tiles, units) && most_are_shared { WIDE_AND_LONG } else { WIDE }
+}
+
+/// Whether a block has many stages of shared keys.
+fn multiplies_long(sizes: Sizes, tiles: usize, units: usize) -> bool {
+    tiles * WIDE.stages_of(sizes) >= 32 * units
 }
 
 /// Parts of shared keys, and one of own keys.
