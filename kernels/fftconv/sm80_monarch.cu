@@ -50,8 +50,9 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     extern __shared__ __align__(128) u8 planes[];
     if (head_of_block() >= heads) return;
     Signals in = signals_of_block(u, pre, post, y, batch, heads, length, pitch);
+    // Of a part's sequences, which go by once, L2 is not asked: with its spectrum that was slower.
     if (RADIX == 4 && SCALED_ROWS) prefetch_spectrum(spectrum, head_of_block());
-    if (RADIX == 4 && RESIDUES == 1) prefetch_ahead(u, pre, batch, heads, length, pitch);
+    else if (RADIX == 4 && RESIDUES == 1) prefetch_ahead(u, pre, batch, heads, length, pitch);
     // What arrange.cu leaves may come while sequences do.
     if (RESIDUES == 1) bring_in(planes, in);
     griddepcontrol_wait();
