@@ -11,7 +11,7 @@
 //
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
 // and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
-// It may start before what arranges its spectra has ended. From 16384 points on it asks L2 for a part's spectrum and for the sequences of
+// It may start before what arranges its spectra has ended. From 16384 points on it asks L2 for a part's spectrum, or for the sequences of
 // a later block.
 // Arguments: u, pre, post, y (batch, heads, pitch), of whose rows the first `length` elements take part; pre and post NULL without gates;
 // tables, spectrum and scales as arrange.cu leaves them.

@@ -18,7 +18,7 @@ static NAIVE: Source = Source {
 static PREPARE: Source = Source {
     path: "attention/backward_prepare.cu",
     text: include_str!("../backward_prepare.cu"),
-    headers: tile::HEADERS,
+    headers: PREPARE_HEADERS,
 };
 static FLASH: Source = Source {
     path: "attention/sm90_flash_backward.cu",
@@ -31,6 +31,12 @@ static FINISH: Source = Source {
     headers: tile::HEADERS,
 };
 
+static PREPARE_HEADERS: &[Header] = &[
+    Header { name: "attention/backward_prepare.h", text: include_str!("../backward_prepare.h") },
+    tile::TILE,
+    tile::CUDA,
+    tile::CUDA_WGMMA,
+];
 static FLASH_HEADERS: &[Header] = &[
     Header { name: "attention/sm90_backward.h", text: include_str!("../sm90_backward.h") },
     tile::TILE,

@@ -16,7 +16,7 @@ use tilemark_core::{Bytes, Dtype, Info, Problem};
 static PREPARE: Source = Source {
     path: "block_sparse_attention/backward_prepare.cu",
     text: include_str!("../backward_prepare.cu"),
-    headers: BAND_HEADERS,
+    headers: PREPARE_HEADERS,
 };
 static MAIN: Source = Source {
     path: "block_sparse_attention/sm90_blocks_backward.cu",
@@ -26,15 +26,23 @@ static MAIN: Source = Source {
 static FINISH: Source = Source {
     path: "block_sparse_attention/backward_finish.cu",
     text: include_str!("../backward_finish.cu"),
-    headers: BAND_HEADERS,
+    headers: FINISH_HEADERS,
 };
 
-static BAND_HEADERS: &[Header] = &[
-    Header { name: "block_sparse_attention/bands.h", text: include_str!("../bands.h") },
+const BANDS: Header =
+    Header { name: "block_sparse_attention/bands.h", text: include_str!("../bands.h") };
+
+static PREPARE_HEADERS: &[Header] = &[
+    Header {
+        name: "attention/backward_prepare.h",
+        text: include_str!("../../attention/backward_prepare.h"),
+    },
+    BANDS,
     tile::TILE,
     tile::CUDA,
     tile::CUDA_WGMMA,
 ];
+static FINISH_HEADERS: &[Header] = &[BANDS, tile::TILE, tile::CUDA, tile::CUDA_WGMMA];
 static MAIN_HEADERS: &[Header] = &[
     Header {
         name: "attention/sm90_backward.h",
