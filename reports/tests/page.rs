@@ -131,7 +131,7 @@ fn the_page_says_what_errors_the_user_allowed() {
 #[test]
 fn the_page_says_which_code_ran() {
     let mut summary = fixture::run();
-    assert!(!page(&summary).contains("class=\"made\""));
+    assert!(!page(&summary).contains("class=\"name made\""));
     summary.rows[0].result.code = vec![CodeReport {
         kernel: "gemm<1>".to_owned(),
         hash: String::new(),
@@ -149,6 +149,13 @@ fn the_page_says_which_code_ran() {
     ] {
         assert!(html.contains(said), "the page lacks: {said}");
     }
+}
+
+#[test]
+fn a_line_may_end_in_a_name_after_each_word() {
+    let html = page(&fixture::run());
+    assert!(html.contains("<td class=\"name\">cpu_<wbr>simple</td>"));
+    assert!(html.contains("<td class=\"name\">gemm</td>"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
     };
     let standing = format!("{:?}", row.result.standing).to_lowercase();
     let words = [
-        word(&case.problem.family),
+        format!("<td class=\"name\">{}</td>", in_words(&case.problem.family)),
         word(case.problem.dtype.name()),
         shape(row),
         implementation(row),
@@ -95,6 +95,11 @@ fn line(facts: &Facts<'_>, idx: usize, row: &Row) -> String {
     )
 }
 
+/// A name, which a line may end in after each word.
+fn in_words(name: &str) -> String {
+    escape(name).replace('_', "_<wbr>")
+}
+
 fn word(text: &str) -> String {
     format!("<td>{}</td>", escape(text))
 }
@@ -103,16 +108,17 @@ fn word(text: &str) -> String {
 /// constants, or which of its candidates a library took; and how earlier tries of it ended.
 fn implementation(row: &Row) -> String {
     let result = &row.result;
-    let name = escape(&result.case.implementation);
+    let name = in_words(&result.case.implementation);
     let chosen = result.choice.iter().map(|choice| format!("quickest candidate: {choice}"));
     let tries = facts::earlier_tries(result).into_iter().map(|end| format!("earlier try: {end}"));
     let told: Vec<String> = result.code.iter().map(compiled).chain(chosen).chain(tries).collect();
     if told.is_empty() {
-        return format!("<td>{name}</td>");
+        return format!("<td class=\"name\">{name}</td>");
     }
     let told = escape(&told.join("\n"));
     format!(
-        "<td class=\"made\" data-value=\"{name}\"><details><summary>{name}</summary><pre>{told}</pre></details></td>"
+        "<td class=\"name made\" data-value=\"{}\"><details><summary>{name}</summary><pre>{told}</pre></details></td>",
+        escape(&result.case.implementation)
     )
 }
 
