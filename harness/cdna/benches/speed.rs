@@ -1,9 +1,8 @@
 //! Wave-instructions a second on vector code, and the time of a matrix instruction; one wave on one core.
-#![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
 use tilemark_cdna::kernel::Module;
 use tilemark_cdna::launch::{Grid, Options};
 use tilemark_cdna::session::run;
@@ -73,5 +72,8 @@ v_sub_f32_e32 v35, v36, v37\nv_mov_b32_e32 v38, v39\nv_xor_b32_e32 v40, v41, v42
     }
 }
 
-criterion_group!(benches, speed);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    speed(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,9 +1,7 @@
 //! What the harness itself costs on a host: a worker's round trip, the reference kernels, and
 //! reading and reporting a hundred thousand records.
 
-#![allow(missing_docs, reason = "the functions that criterion's macros make have none")]
-
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -195,5 +193,10 @@ fn many_records(criterion: &mut Criterion) {
     std::fs::remove_dir_all(&folder).expect("it is ours");
 }
 
-criterion_group!(benches, worker_round_trip, reference_kernels, verification, many_records);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    for bench in [worker_round_trip, reference_kernels, verification, many_records] {
+        bench(&mut criterion);
+    }
+    criterion.final_summary();
+}
