@@ -2,6 +2,7 @@
 
 mod fixture;
 
+use tilemark_core::record::Outcome;
 use tilemark_core::summary::RunSummary;
 use tilemark_reports::{csv, json, junit, markdown};
 
@@ -29,6 +30,19 @@ fn a_run_of_failures_as_junit() {
 fn a_killed_run_as_markdown_says_so() {
     let text = markdown::render(&fixture::killed()).expect("text");
     assert!(text.contains("> **The run was killed before it ended.**"), "{text}");
+}
+
+#[test]
+fn earlier_tries_are_told_in_markdown_and_csv() {
+    let mut summary = fixture::one_case();
+    summary.rows[0].result.earlier = vec![Outcome::Timeout { limit_s: 30.0 }];
+    let text = markdown::render(&summary).expect("text");
+    assert!(
+        text.contains("> **1 case had another try; earlier ones ended as: 1 timeout.**"),
+        "{text}"
+    );
+    let text = csv::render(&summary).expect("text");
+    assert!(text.contains(",timeout: killed after 30 s,"), "{text}");
 }
 
 #[test]
