@@ -102,10 +102,10 @@ pub fn any_of_points(problem: &Problem, info: &Info, points: u64) -> Result<(), 
 }
 
 /// Brings spectra and tables into the kernel's order, then convolves.
-pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
+pub fn monarch(problem: &Problem, info: &Info) -> Plan {
     let sizes = Sizes::of(problem);
     if sizes.n as u64 > LONGEST {
-        return cuda_outer::plan(problem, &cuda_outer::CUDA);
+        return cuda_outer::plan(problem, info, &cuda_outer::CUDA);
     }
     cuda_passes::plan_of(problem, &[sizes.whole()], &cuda_passes::ANY)
 }

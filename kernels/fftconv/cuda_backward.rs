@@ -84,7 +84,7 @@ fn splits(problem: &Problem, info: &Info) -> u64 {
 /// Spectra and tables in order, the gradients of sequences and gates, and that of the spectrum.
 pub fn monarch(problem: &Problem, info: &Info) -> Plan {
     if cuda_outer_backward::is_long(problem) {
-        return cuda_outer_backward::plan(problem);
+        return cuda_outer_backward::plan(problem, info);
     }
     let cut = Cut::holding(problem.shape.integer("n"), HELD).clustered();
     plan(problem, cut, splits(problem, info), differentiate)

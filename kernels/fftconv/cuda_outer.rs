@@ -4,13 +4,13 @@
 //! The contracts stand at the sources' heads; this file states them once more as data.
 
 use super::cuda::{
-    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, Scratch,
+    self, AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, NARROW, Scratch,
 };
 use super::cuda_passes::Filters;
 use super::{POST, PRE, SPECTRUM, Sizes, U, y_index};
 use crate::tile::{self, NULL, count, tensor};
-use tilemark_core::launch::{Argument, Launch, Plan, Source, Step};
-use tilemark_core::{Bytes, Dtype, Problem};
+use tilemark_core::launch::{Argument, Constant, Launch, Plan, Source, Step};
+use tilemark_core::{Bytes, Dtype, Info, Problem};
 
 static OUTER: Source = Source {
     path: "fftconv/outer.cu",
@@ -37,8 +37,14 @@ const WIDEST: u64 = 128;
 /// Points of a part at least: where a block convolves an element fastest.
 const SHORTEST: u64 = 4096;
 
-/// Threads of a block of the outer stage; each has two columns.
-const THREADS: u64 = 64;
+/// Columns of a warp of the outer stage.
+const COLUMNS: u64 = 64;
+
+/// Warps of its blocks, which come and go.
+const WARPS: u64 = 2;
+
+/// Warps of its blocks that stay for all columns: as many as registers allow.
+const RESIDENT_WARPS: u64 = 8;
 
 /// How a transform is cut up into an outer stage and parts.
 #[derive(Clone, Copy)]
@@ -97,6 +103,11 @@ impl Outer {
         }
     }
 
+    /// Turns that blocks of so many warps take for a sequence.
+    fn chunks(self, warps: u64) -> u64 {
+        self.inner() / (COLUMNS * warps)
+    }
+
     /// Rows of a part's spectrum, each with a scale of its own.
     fn rows(self) -> u64 {
         16 * self.cut.residues()
@@ -107,14 +118,52 @@ impl Outer {
         if self.points == 16 || self.cut.radix() == 4 { 8 } else { 16 }
     }
 
-    /// Blocks of the outer stage, of the convolution of its parts and of what arranges spectra.
+    /// Blocks of the outer stage, if they come and go, of the convolution of its parts and of what arranges spectra.
     pub fn grids(self, batch: u64, heads: u64) -> [u64; 3] {
         let sequences = batch * heads;
         [
-            sequences * self.inner() / (2 * THREADS),
+            sequences * self.chunks(WARPS),
             sequences * self.parts() * self.transforms(),
             heads * self.parts() * self.rows() / self.group(),
         ]
+    }
+}
+
+/// How the outer stage's blocks share its columns.
+#[derive(Default)]
+pub struct Blocks {
+    /// How many there are.
+    pub grid: u64,
+    /// Warps of each.
+    pub warps: u64,
+    /// Shared memory of each.
+    pub shared_bytes: u64,
+    /// Macros that say so.
+    pub constants: Vec<(&'static str, Constant)>,
+    /// Arguments behind those that vendors have in common.
+    pub arguments: Vec<Argument>,
+}
+
+impl Blocks {
+    /// Those that come and go.
+    pub fn of(outer: Outer, sequences: u64, _info: &Info) -> Self {
+        Blocks { grid: sequences * outer.chunks(WARPS), warps: WARPS, ..Blocks::default() }
+    }
+
+    /// NVIDIA's, which stay where the matrix is large and there is room for it.
+    fn resident(outer: Outer, sequences: u64, info: &Info) -> Self {
+        let resident = outer.points == WIDEST && !NARROW.contains(&info.arch.as_str());
+        let warps = if resident { RESIDENT_WARPS } else { WARPS };
+        let chunks = sequences * outer.chunks(warps);
+        let staged = warps * 2 * outer.parts() * 2 * COLUMNS;
+        let matrix = 2 * outer.points * outer.points;
+        Blocks {
+            grid: if resident { chunks.min(u64::from(info.units)) } else { chunks },
+            warps,
+            shared_bytes: if resident { staged + matrix } else { staged },
+            constants: if resident { vec![("RESIDENT", 1.into())] } else { Vec::new() },
+            arguments: vec![count(chunks)],
+        }
     }
 }
 
@@ -124,6 +173,8 @@ pub struct Kernels {
     pub outer: &'static Source,
     /// Its entries, forward and back.
     pub entries: [&'static str; 2],
+    /// Its blocks, for so many sequences.
+    pub blocks: fn(Outer, u64, &Info) -> Blocks,
     /// How a part is cut up.
     pub cut: fn(u64) -> Cut,
     /// Whether its residues leave the stage as transforms of their own.
@@ -136,6 +187,7 @@ pub struct Kernels {
 pub static CUDA: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_outer_forward", "fftconv_outer_inverse"],
+    blocks: Blocks::resident,
     cut: Cut::of,
     apart: true,
     convolve: cuda::convolve,
@@ -199,7 +251,7 @@ pub fn parts_bytes(problem: &Problem, outer: Outer) -> Bytes {
 }
 
 /// Three passes over memory, after what prepares the filters.
-pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
+pub fn plan(problem: &Problem, info: &Info, kernels: &Kernels) -> Plan {
     let sizes = Sizes::of(problem);
     let outer = Outer::of(sizes.n as u64).cut_by(kernels.cut).apart(kernels.apart);
     let y = y_index(sizes.gated);
@@ -210,10 +262,10 @@ pub fn plan(problem: &Problem, kernels: &Kernels) -> Plan {
     let forward = Stage { way: Way::Forward, signal: U, gate: PRE, parts: first };
     let back = Stage { way: Way::Back, signal: y, gate: POST, parts: second };
     let mut launches = prepared.launches(problem, outer);
-    launches.push(stage(problem, outer, prepared, kernels, &forward));
+    launches.push(stage(problem, info, outer, prepared, kernels, &forward));
     let convolution = of_parts(problem, outer, [first, second]);
     launches.push((kernels.convolve)(&convolution, prepared.inner));
-    launches.push(stage(problem, outer, prepared, kernels, &back));
+    launches.push(stage(problem, info, outer, prepared, kernels, &back));
     Plan { scratch, steps: launches.into_iter().map(Step::Launch).collect() }
 }
 
@@ -258,6 +310,7 @@ pub struct Stage {
 /// Its launch.
 pub fn stage(
     problem: &Problem,
+    info: &Info,
     outer: Outer,
     prepared: Prepared,
     kernels: &Kernels,
@@ -269,9 +322,12 @@ pub fn stage(
     let mut constants = constants(outer, problem.dtype);
     constants.push(("GATED", i64::from(gated).into()));
     constants.push(("ALIGNED", i64::from(l.is_multiple_of(8)).into()));
-    let [columns, ..] = outer.grids(b as u64, h as u64);
+    let blocks = (kernels.blocks)(outer, (b * h) as u64, info);
+    constants.extend(blocks.constants);
     let [heads, length] = [h, l].map(|size| count(size as u64));
     let [signal, parts, matrices] = [stage.signal, stage.parts, prepared.matrices].map(tensor);
+    let mut arguments = vec![signal, gate, parts, matrices, heads, length];
+    arguments.extend(blocks.arguments);
     Launch {
         source: kernels.outer,
         entry: match stage.way {
@@ -279,19 +335,16 @@ pub fn stage(
             Way::Back => back,
         },
         constants,
-        grid: [columns as u32, 1, 1],
-        block: [THREADS as u32, 1, 1],
+        grid: [blocks.grid as u32, 1, 1],
+        block: [32 * blocks.warps as u32, 1, 1],
         cluster: [1, 1, 1],
-        dynamic_shared_bytes: 0,
-        arguments: vec![signal, gate, parts, matrices, heads, length],
+        dynamic_shared_bytes: blocks.shared_bytes as u32,
+        arguments,
     }
 }
 
 /// The macros of `monarch.h`.
-pub fn constants(
-    outer: Outer,
-    dtype: Dtype,
-) -> Vec<(&'static str, tilemark_core::launch::Constant)> {
+pub fn constants(outer: Outer, dtype: Dtype) -> Vec<(&'static str, Constant)> {
     let mut constants = cuda::constants(outer.cut, dtype);
     constants.push(("OUTER", (outer.points as i64).into()));
     constants

@@ -12,7 +12,7 @@ use super::cuda_outer::{self, CUDA, Kernels, Outer, Prepared, Stage, Way, of_par
 use super::{Sizes, U};
 use crate::tile::{self, NULL, count, needs_31_bits, tensor};
 use tilemark_core::launch::{Launch, Plan, Source, Step};
-use tilemark_core::{Bytes, Problem};
+use tilemark_core::{Bytes, Info, Problem};
 
 static OUTER_GRADIENT: Source = Source {
     path: "fftconv/outer_gradient.cu",
@@ -50,7 +50,7 @@ pub fn is_long(problem: &Problem) -> bool {
 
 /// Both signals to parts, their gradients, and back: du = pre·dx and dpre = u·dx of the same parts,
 /// and dpost = dy·conv(pre·u), whose parts are convolved as forward.
-pub fn plan(problem: &Problem) -> Plan {
+pub fn plan(problem: &Problem, info: &Info) -> Plan {
     let Sizes { h, n, gated, .. } = Sizes::of(problem);
     let outer = Outer::of(n as u64).cut_by(cut);
     let places = Places::of(gated);
@@ -62,7 +62,7 @@ pub fn plan(problem: &Problem) -> Plan {
     scratch.extend(vec![cuda_outer::parts_bytes(problem, outer); signals]);
     let [pre, post] = GATES;
     let at = |way, signal, gate, parts| {
-        stage(problem, outer, prepared, &KERNELS, &Stage { way, signal, gate, parts })
+        stage(problem, info, outer, prepared, &KERNELS, &Stage { way, signal, gate, parts })
     };
     let mut launches = prepared.launches(problem, outer);
     launches.push(at(Way::Forward, U, pre, x));

@@ -7,7 +7,7 @@ use super::cuda::{
     AMD_FRAGMENTS, Convolution, Cut, FRAGMENTS, LONGEST, MONARCH_HEADER, SIGNALS, Scratch,
     arguments, arrange, constants_of,
 };
-use super::cuda_outer::{self, Kernels, Outer};
+use super::cuda_outer::{self, Blocks, Kernels, Outer};
 use super::cuda_passes::Filters;
 use super::{POST, PRE, Sizes, U, y_index};
 use crate::tile::{self, needs_31_bits, needs_amd};
@@ -52,6 +52,7 @@ static OUTER: Source = Source {
 static KERNELS: Kernels = Kernels {
     outer: &OUTER,
     entries: ["fftconv_gfx942_outer_forward", "fftconv_gfx942_outer_inverse"],
+    blocks: Blocks::of,
     cut: Cut::of,
     apart: false,
     convolve,
@@ -89,10 +90,10 @@ pub fn any_since_gfx942(problem: &Problem, info: &Info) -> Result<(), String> {
 }
 
 /// Brings spectra and tables into the kernel's order, then convolves.
-pub fn monarch(problem: &Problem, _info: &Info) -> Plan {
+pub fn monarch(problem: &Problem, info: &Info) -> Plan {
     let sizes = Sizes::of(problem);
     if sizes.n as u64 > LONGEST {
-        return cuda_outer::plan(problem, &KERNELS);
+        return cuda_outer::plan(problem, info, &KERNELS);
     }
     let (cut, heads) = (Cut::of(sizes.n as u64), sizes.h as u64);
     let scratch = Scratch::after(y_index(sizes.gated));

@@ -7,13 +7,16 @@
 // 64 columns r and keeps all rows of them as operands: lane / 4 is a vector of eight neighbours, of which product j takes number j, so
 // that its results are vectors again, and a factor's real and imaginary parts are the same thread's; of two pieces, those of both columns
 // that make one of each residue are. All that a warp reads is asked for at once and goes through shared memory, and a tile of the matrix
-// comes while the results of the one before go out.
+// comes while the results of the one before go out. RESIDENT blocks stay for many chunks of columns: with the matrix in shared memory, the
+// next chunk on its way while one is multiplied, and warps that meet at each, since memory is slower where neighbours are not asked for together.
 // Work: 2 OUTER flops an element over 4 bytes: bound by memory.
-// Spills: at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows and back at 16.
+// Spills: none where RESIDENT; else at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows
+// and back at 16.
 //
-// Launch, of both. block (THREADS), grid (batch * heads * N / (2 THREADS)). Arguments: u, pre (parts, post) (batch, heads, length) and
-// pre (post) NULL without gates; parts (batch, 2, heads, PARTS, N) in 16 bits, real and imaginary planes; matrices (2 MATRIX vectors).
-// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8).
+// Launch, of both. block (THREADS), grid (chunks), or of RESIDENT blocks as many as there are multiprocessors at most; dynamic shared memory:
+// WARPS * sizeof(Staged), and 16 MATRIX where RESIDENT. Arguments: u, pre (parts, post) (batch, heads, length) and pre (post) NULL without
+// gates; parts (batch, 2, heads, PARTS, N) in 16 bits, real and imaginary planes; matrices (2 MATRIX vectors); chunks: batch * heads * CHUNKS.
+// Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length is a multiple of 8), RESIDENT (0; 1: OUTER is 128).
 #include "fftconv/monarch.h"
 
 #ifndef GATED
@@ -22,8 +25,14 @@
 #ifndef ALIGNED
 #define ALIGNED 1
 #endif
+#ifndef RESIDENT
+#define RESIDENT 0
+#endif
 
-constexpr int THREADS = 64, CHUNKS = N / (2 * THREADS);  // of a sequence
+constexpr int THREADS = RESIDENT ? 256 : 64, WARPS = THREADS / 32, CHUNKS = N / (2 * THREADS);  // of a sequence
+
+// Whether sequences come as they are, by copies that go on meanwhile.
+constexpr bool COPIED = RESIDENT && ALIGNED && !GATED;
 
 // Neighbouring columns of a warp in each piece.
 constexpr int WIDTH = 64 / RESIDUES;
@@ -55,14 +64,16 @@ DEVICE void store_eight(ELEMENT* to, int left, Vector16 v) {
     }
 }
 
-// What a warp works on: 64 columns of one sequence, from r on in each piece. A sequence's parts are 2 planes of PARTS rows.
+// What a block works on at a time, from of_block on in each piece, and a warp of it: 64 columns of one sequence, from r on. A sequence's parts
+// are 2 planes of PARTS rows.
 struct Place {
-    int r;
+    int of_block, r;
     long long sequence, parts, plane;
 
-    DEVICE explicit Place(u32 heads) {
-        u32 number = blockIdx.x / CHUNKS, before = number / heads * heads;   // sequences of the items before
-        r = (blockIdx.x % CHUNKS * (THREADS / 32) + threadIdx.x / 32) * WIDTH;
+    DEVICE Place(u32 chunk, u32 heads) {
+        u32 number = chunk / CHUNKS, before = number / heads * heads;   // sequences of the items before
+        of_block = chunk % CHUNKS * WARPS * WIDTH;
+        r = of_block + threadIdx.x / 32 * WIDTH;
         sequence = number;
         plane = (long long)heads * (PARTS * N);
         parts = (long long)(before + number) * (PARTS * N);
@@ -107,14 +118,27 @@ template <bool INVERSE> DEVICE void multiply_by_factors(int k0, int r, float (&r
     }
 }
 
+// A matrix where a block reads it: RESIDENT ones have it in shared memory, behind what their warps stage.
+DEVICE const Vector16* held_matrix(u8* memory, const Vector16* matrix) {
+    if constexpr (!RESIDENT) return matrix;
+    Vector16* held = reinterpret_cast<Vector16*>(memory + WARPS * sizeof(Staged));
+#pragma unroll
+    for (int i = 0; i < MATRIX; i += THREADS) held[i + threadIdx.x] = matrix[i + threadIdx.x];
+    __syncthreads();
+    return held;
+}
+
 // A tile of rows of a matrix; after the last one the first again.
 DEVICE void load_rows(Vector16 (&rows)[TILES], const Vector16* matrix, int tile) {
 #pragma unroll
     for (int i = 0; i < TILES; i++) rows[i] = matrix[(tile % TILES * TILES + i) * 32];
 }
 
-// Their product for all columns: sums[j] are the rows lane / 4 and + 8 of columns lane % 4 * 2 and + 1, in each number j.
-DEVICE void multiply_rows(float (&sums)[8][4], const Vector16 (&rows)[TILES], const u32 (&b)[TILES][8][2]) {
+// A warp's columns as right operands: by sixteens of rows, numbers of vectors, and eights of rows.
+using Operands = u32[TILES][8][2];
+
+// The product of such a tile and all columns: sums[j] are the rows lane / 4 and + 8 of columns lane % 4 * 2 and + 1, in each number j.
+DEVICE void multiply_rows(float (&sums)[8][4], const Vector16 (&rows)[TILES], const Operands& b) {
 #pragma unroll
     for (int i = 0; i < TILES; i++) {
         u32 a[4] = {rows[i].word[0], rows[i].word[1], rows[i].word[2], rows[i].word[3]};
@@ -165,25 +189,34 @@ DEVICE void load_sequence(Staged& staged, const ELEMENT* u, const ELEMENT* pre, 
         if (GATED) in[i] = gated(in[i], load_eight(pre + i * 4 * N, length - t - i * 4 * N));
         staged.at(i * 4 + first, column) = in[i];
     }
-    __syncwarp();
 }
 
-extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts, const Vector16* matrices, int heads, int length) {
-    __shared__ Staged staged_by_warp[THREADS / 32];
-    Staged& staged = staged_by_warp[threadIdx.x / 32];
-    Place place(heads);
-    u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
-    Vector16 rows[TILES];
-    load_rows(rows, matrices + lane, 0);
-    load_sequence(staged, u, pre, place, length, lane);
-    u32 b[TILES][8][2];
+// Copies of a block's sequence go by rows of all its warps, so that memory is asked for half a kilobyte at a time: a thread has vectors of one
+// column, in rows that are STEP apart.
+constexpr int VECTORS = WARPS * WIDTH / 8, STEP = THREADS / VECTORS;
+
+DEVICE void copy_sequence(Staged* staged_by_warp, const ELEMENT* u, const Place& place, int length) {
+    int first = threadIdx.x / VECTORS, column = threadIdx.x % VECTORS * 8, t = first * N + place.of_block + column;
+    Staged& staged = staged_by_warp[column / WIDTH];
+    u += place.sequence * length + t;
+#pragma unroll
+    for (int i = 0; i < RESIDUES * TILES * 16; i += STEP) {
+        int row = i % (TILES * 16), piece = i / (TILES * 16), later = row * N + piece * M;
+        cp_async_cg_or_zero(cvta_shared(&staged.at(first + row, column % WIDTH + piece * WIDTH)), u + later, t + later < length);
+    }
+}
+
+DEVICE void read_rows(Operands& b, Staged& staged, u32 g, u32 q) {
 #pragma unroll
     for (int i = 0; i < TILES * 2; i++) {
         Vector16 even = staged.at(i * 8 + 2 * q, vector_of(g)), odd = staged.at(i * 8 + 2 * q + 1, vector_of(g));
 #pragma unroll
         for (int j = 0; j < 8; j++) b[i / 2][j][i % 2] = join(even.word[j / 2], odd.word[j / 2], j % 2);
     }
+}
+
+// All parts of these columns. `rows` are the matrix's first tile, before and after.
+DEVICE void store_parts(ELEMENT* parts, const Place& place, const Operands& b, Vector16 (&rows)[TILES], const Vector16* matrix, u32 g, u32 q) {
     parts += place.parts;
     // Of several the compiler is not to know how many: it would unroll them all, unasked.
     int tiles = TILES > 1 ? forgotten(TILES) : 1;
@@ -191,7 +224,7 @@ void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts,
     for (int tile = 0; tile < tiles; tile++) {
         float sums[8][4] = {};
         multiply_rows(sums, rows, b);
-        if (TILES > 1) load_rows(rows, matrices + lane, tile + 1);
+        if (TILES > 1) load_rows(rows, matrix, tile + 1);
         int k0 = tile * 8 + g;
 #pragma unroll
         for (int e = 0; e < 2; e += RESIDUES) {
@@ -215,16 +248,43 @@ void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts,
     }
 }
 
+extern "C" __global__ __launch_bounds__(THREADS)
+void fftconv_outer_forward(const ELEMENT* u, const ELEMENT* pre, ELEMENT* parts, const Vector16* matrices, int heads, int length, int chunks) {
+    extern __shared__ __align__(128) u8 memory[];
+    Staged *staged_by_warp = reinterpret_cast<Staged*>(memory), &staged = staged_by_warp[threadIdx.x / 32];
+    u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4, chunk = blockIdx.x;
+    if constexpr (COPIED) copy_sequence(staged_by_warp, u, Place(chunk, heads), length);
+    const Vector16* matrix = held_matrix(memory, matrices) + lane;
+    Vector16 rows[TILES];
+    load_rows(rows, matrix, 0);
+#pragma unroll 1
+    do {
+        Place place(chunk, heads);
+        Operands b;
+        if constexpr (COPIED) {
+            cp_async_wait_all();
+            __syncthreads();
+            read_rows(b, staged, g, q);
+            __syncthreads();
+            if (chunk + gridDim.x < u32(chunks)) copy_sequence(staged_by_warp, u, Place(chunk + gridDim.x, heads), length);
+        } else {
+            load_sequence(staged, u, pre, place, length, lane);
+            __syncwarp();
+            read_rows(b, staged, g, q);
+            __syncwarp();
+        }
+        store_parts(parts, place, b, rows, matrix, g, q);
+    } while (RESIDENT && (chunk += gridDim.x) < u32(chunks));
+}
+
 // Both planes of each part in turn; part 0 is real, if it is no residues. All are asked for at once: registers would do, but the compiler
 // waits for some before it asks for others.
-DEVICE void load_parts(Staged& staged, const ELEMENT* parts, const Place& place, u32 lane) {
+DEVICE void copy_parts(Staged& staged, const ELEMENT* parts, const Place& place, u32 lane) {
     int first = lane / 16, plane = lane / 8 % 2, column = lane % 8 * 8;
     parts += place.parts + plane * place.plane + first * N + place.r + place_of(column);
 #pragma unroll
     for (int i = 0; i < PARTS; i += 2)
         if ((RESIDUES == 2 || i > 0 || lane / 8 != 1) && i + first < PARTS) cp_async_cg(cvta_shared(&staged.at(2 * (i + first) + plane, column)), parts + i * N);
-    cp_async_wait_all();
-    __syncwarp();
 }
 
 // The vectors of a part whose first column is `column`, without their factors: those of its pieces.
@@ -252,16 +312,8 @@ DEVICE void load_words(u32 (&words)[RESIDUES][8], Staged& staged, int part, int 
     for (int i = 0; i < RESIDUES * 8; i++) words[i / 8][i % 8] = cvt_rn_x2<ELEMENT>(v.re.of[i / 8][i % 8], v.im.of[i / 8][i % 8]);
 }
 
-extern "C" __global__ __launch_bounds__(THREADS)
-void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts, const Vector16* matrices, int heads, int length) {
-    __shared__ Staged staged_by_warp[THREADS / 32];
-    Staged& staged = staged_by_warp[threadIdx.x / 32];
-    Place place(heads);
-    u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
-    Vector16 rows[TILES];
-    load_rows(rows, matrices + MATRIX + lane, 0);
-    load_parts(staged, parts, place, lane);
-    // In place first, lest factors of all parts are in registers at a time. Of two pieces neighbouring lanes do both vectors, in tiles by turns.
+// In place first, lest factors of all parts are in registers at a time. Of two pieces neighbouring lanes do both vectors, in tiles by turns.
+DEVICE void multiply_parts(Staged& staged, const Place& place, u32 g, u32 q) {
     int column = vector_of(g / RESIDUES * RESIDUES);
 #pragma unroll 1
     for (int tile = g % RESIDUES; tile < TILES; tile += RESIDUES) {
@@ -275,13 +327,20 @@ void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts
         }
     }
     if (RESIDUES == 2) __syncwarp();
-    u32 b[TILES][8][2];
+}
+
+DEVICE void read_parts(Operands& b, Staged& staged, u32 g, u32 q) {
 #pragma unroll
     for (int i = 0; i < TILES * 4; i++) {
         Vector16 v = staged.at(i / 2 * 8 + 2 * q + i % 2, vector_of(g));
 #pragma unroll
         for (int word = 0; word < 4; word++) b[i / 4][i % 4 * 2 + word / 2][word % 2] = v.word[word];
     }
+}
+
+// All rows n0 of these columns, times their gates. `rows` are the matrix's first tile, before and after.
+DEVICE void store_sequence(ELEMENT* y, const ELEMENT* post, const Place& place, int length, const Operands& b, Vector16 (&rows)[TILES],
+                           const Vector16* matrix, u32 g, u32 q) {
     int t = g * N + place.r + 8 * q;
     y += place.sequence * length + t, post += place.sequence * length + t;
 #pragma unroll 1
@@ -294,7 +353,7 @@ void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts
             if (GATED) gates[i] = load_eight(post + later(i), length - t - later(i));
         float sums[8][4] = {};
         multiply_rows(sums, rows, b);
-        if (TILES > 1) load_rows(rows, matrices + MATRIX + lane, tile + 1);
+        if (TILES > 1) load_rows(rows, matrix, (tile + 1) * 16 * N < length ? tile + 1 : 0);
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             float row[8];
@@ -304,4 +363,27 @@ void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts
             store_eight(y + later(i), length - t - later(i), GATED ? gated(v, gates[i]) : v);
         }
     }
+}
+
+extern "C" __global__ __launch_bounds__(THREADS)
+void fftconv_outer_inverse(ELEMENT* y, const ELEMENT* post, const ELEMENT* parts, const Vector16* matrices, int heads, int length, int chunks) {
+    extern __shared__ __align__(128) u8 memory[];
+    Staged& staged = reinterpret_cast<Staged*>(memory)[threadIdx.x / 32];
+    u32 lane = threadIdx.x % 32, g = lane / 4, q = lane % 4, chunk = blockIdx.x;
+    copy_parts(staged, parts, Place(chunk, heads), lane);
+    const Vector16* matrix = held_matrix(memory, matrices + MATRIX) + lane;
+    Vector16 rows[TILES];
+    load_rows(rows, matrix, 0);
+#pragma unroll 1
+    do {
+        Place place(chunk, heads);
+        cp_async_wait_all();
+        __syncwarp();
+        multiply_parts(staged, place, g, q);
+        Operands b;
+        read_parts(b, staged, g, q);
+        if (RESIDENT) __syncthreads();
+        if (RESIDENT && chunk + gridDim.x < u32(chunks)) copy_parts(staged, parts, Place(chunk + gridDim.x, heads), lane);
+        store_sequence(y, post, place, length, b, rows, matrix, g, q);
+    } while (RESIDENT && (chunk += gridDim.x) < u32(chunks));
 }

@@ -6,7 +6,7 @@ use crate::tests::on_host;
 use std::f64::consts::TAU;
 use tilemark_core::device::Vendor;
 use tilemark_core::family::Arithmetic;
-use tilemark_core::launch::{Launch, Step};
+use tilemark_core::launch::{Argument, Launch, Step};
 use tilemark_core::{Bytes, Dtype, Family, Flops, Shape, Value};
 
 const CROOKED: [&str; 15] = [
@@ -338,7 +338,28 @@ fn the_longest_transforms_are_cut_into_parts_that_a_block_holds() {
     let parts = Bytes(65 * 32768 * 4);
     assert_eq!(launch("b=1,h=1,n=4194304", 2), ("fftconv_outer_arrange", 65 * 32 / 8, parts));
     assert_eq!(launch("b=1,h=1,n=4194304", 4), ("fftconv_monarch", 65 * 2, parts));
-    assert_eq!(launch("b=1,h=1,n=4194304", 5), ("fftconv_outer_inverse", 256, parts));
+    assert_eq!(launch("b=1,h=1,n=4194304", 5), ("fftconv_outer_inverse", 64, parts));
+}
+
+#[test]
+fn blocks_of_the_widest_outer_stage_stay_where_there_is_room_for_its_matrix() {
+    let stages = |n: u64, arch| {
+        let problem = problem(&FftConv, &format!("b=3,h=100,n={n}"), Dtype::Bf16);
+        let plan = cuda::monarch(&problem, &device(Vendor::Nvidia, arch));
+        [3, 5].map(|number| {
+            let Step::Launch(launch) = &plan.steps[number] else { panic!("a launch: {plan:?}") };
+            let resident = launch.constants.contains(&("RESIDENT", 1.into()));
+            let [chunks] = &launch.arguments[6..] else { panic!("{:?}", launch.arguments) };
+            (resident, chunks.clone(), launch.grid[0], launch.block[0], launch.dynamic_shared_bytes)
+        })
+    };
+    // Chunks of 8 warps' 64 columns: what they stage are 2 * 65 rows, and the matrix is 128 x 128.
+    let resident = (true, Argument::I32(300 * 16), 132, 256, 8 * 130 * 128 + 32_768);
+    assert!(stages(1 << 20, "sm_90a").iter().all(|stage| *stage == resident));
+    let passing = (false, Argument::I32(300 * 64), 300 * 64, 64, 2 * 130 * 128);
+    assert!(stages(1 << 20, "sm_86").iter().all(|stage| *stage == passing));
+    let narrow = (false, Argument::I32(300 * 32), 300 * 32, 64, 2 * 18 * 128);
+    assert!(stages(1 << 16, "sm_90a").iter().all(|stage| *stage == narrow));
 }
 
 #[test]

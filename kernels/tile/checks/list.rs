@@ -99,6 +99,12 @@ pub static VERBS: &[Verb] = &[
     hopper(named!("named_barriers"), BITS32, 32, moved(ROWS, ROWS, same)),
     hopper(named!("cp_async"), BITS32, 4, moved(ROWS, ROWS, |i| Some(i ^ 252))),
     hopper(
+        named!("cp_async_or_zero"),
+        BITS32,
+        4,
+        moved(ROWS, ROWS, |i| Some(i ^ 252).filter(|from| from / 4 % 2 == 0)),
+    ),
+    hopper(
         named!("red_global_add"),
         BITS32,
         5,

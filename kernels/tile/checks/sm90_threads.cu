@@ -70,6 +70,17 @@ void check_cp_async(const float* x, float* y) {
     reinterpret_cast<Vector16*>(y)[thread_index()] = memory[THREADS - 1 - threadIdx.x];
 }
 
+// The same where odd threads read nothing, and their vectors become zeros.
+extern "C" __global__ __launch_bounds__(THREADS)
+void check_cp_async_or_zero(const float* x, float* y) {
+    __shared__ Vector16 memory[THREADS];
+    memory[threadIdx.x] = {~0u, ~0u, ~0u, ~0u};
+    cp_async_cg_or_zero(cvta_shared(memory + threadIdx.x), reinterpret_cast<const Vector16*>(x) + thread_index(), threadIdx.x % 2 == 0);
+    cp_async_wait_all();
+    __syncthreads();
+    reinterpret_cast<Vector16*>(y)[thread_index()] = memory[THREADS - 1 - threadIdx.x];
+}
+
 // The second warp hands the first what it has loaded, and does not wait.
 extern "C" __global__ __launch_bounds__(THREADS)
 void check_named_barriers(const float* x, float* y) {

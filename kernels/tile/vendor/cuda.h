@@ -185,6 +185,11 @@ DEVICE void st_global_cs(void* address, Vector16 v) {
 // 16 bytes from global to shared memory, past L1 and past registers.
 DEVICE void cp_async_cg(u32 to, const void* from) { asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory"); }
 
+// The same, or zeros, where nothing is read.
+DEVICE void cp_async_cg_or_zero(u32 to, const void* from, bool read) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(read ? 16 : 0) : "memory");
+}
+
 // Until what this thread has copied so has come.
 DEVICE void cp_async_wait_all() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
