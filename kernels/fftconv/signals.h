@@ -105,13 +105,26 @@ DEVICE Vector16 gather(const u8* planes, u32 offset) {
 constexpr int COPIES = RESIDUES == 1 ? 2 * PAIRS * M / 8 / THREADS : 8, STEP = 8 * THREADS;
 constexpr int AT_ONCE = COPIES < 8 ? COPIES : 8;
 
-DEVICE void bring_in(u8* planes, const Signals& s) {
+// What the second of two turns reads, to be in L2 by then: a lane asks for a line of memory, which has eight vectors.
+DEVICE void prefetch_second_turn(const Signals& s) {
+    if (threadIdx.x % 8 > 0) return;
+#pragma unroll
+    for (int i = AT_ONCE; i < COPIES; i++) {
+        long long later = i * STEP / M * s.stride + i * STEP % M;
+        prefetch_l2(s.u + later);
+        prefetch_l2(s.pre + later);
+    }
+}
+
+template <bool PREFETCHES = false> DEVICE void bring_in(u8* planes, const Signals& s) {
+    static_assert(!PREFETCHES || GATED && FULL && FOLD == 1 && COPIES == 2 * AT_ONCE, "everything is there, and a second turn of it");
     u32 offset = offset_of(threadIdx.x * 8);
 #pragma unroll
     for (int copied = 0; copied < COPIES; copied += AT_ONCE) {
         Vector16 v[AT_ONCE];
 #pragma unroll
         for (int i = 0; i < AT_ONCE; i++) v[i] = load_input(s, (copied + i) * STEP / M, (copied + i) * STEP % M);
+        if (PREFETCHES && copied == 0) prefetch_second_turn(s);
 #pragma unroll
         for (int i = 0; i < AT_ONCE; i++) scatter(planes, offset ^ offset_of((copied + i) * STEP), v[i]);
     }

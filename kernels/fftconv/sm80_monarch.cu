@@ -12,7 +12,7 @@
 // Launch. block (THREADS), grid (heads of a band, ceil(batch / (2 PAIRS)), bands): blocks that follow each other read what lies side by side,
 // and a band's spectra stay in L2 until its batch is done; dynamic shared memory: RESIDUES * 2 * PLANE bytes.
 // It may start before what arranges its spectra has ended. From 16384 points on it asks L2 for a part's spectrum, or for the sequences of
-// a later block.
+// a later block, below for the second turn of what gates double.
 // Arguments: u, pre, post, y (batch, heads, pitch), of whose rows the first `length` elements take part; pre and post NULL without gates;
 // tables, spectrum and scales as arrange.cu leaves them.
 // Macros (default): those of monarch.h, GATED (0), ALIGNED (1: the length and the pitch are multiples of 8), FULL (0; 1: the length is FOLD N
@@ -25,6 +25,9 @@ constexpr int WARPS = RADIX == 1 ? 2 : RESIDUES == 1 ? 4 : 16, THREADS = 32 * WA
 constexpr int BLOCKS = RADIX < 4 ? 16 / WARPS : RESIDUES == 1 ? 3 : 1;
 #include "fftconv/stages.h"
 #include "fftconv/ahead.h"
+
+// Gates double what a lone pair's way in waits for, which takes two turns.
+constexpr bool PREFETCHES = GATED && FULL && FOLD == 1 && PAIRS == 1 && COPIES == 2 * AT_ONCE;
 
 DEVICE int head_of_block() { return int(forgotten(blockIdx.z) * gridDim.x + blockIdx.x); }
 
@@ -54,7 +57,7 @@ void fftconv_monarch(const ELEMENT* u, const ELEMENT* pre, const ELEMENT* post, 
     if (RADIX == 4 && SCALED_ROWS) prefetch_spectrum(spectrum, head_of_block());
     else if (RADIX == 4 && RESIDUES == 1) prefetch_ahead(u, pre, batch, heads, length, pitch);
     // What arrange.cu leaves may come while sequences do.
-    if (RESIDUES == 1) bring_in(planes, in);
+    if (RESIDUES == 1) bring_in<PREFETCHES>(planes, in);
     griddepcontrol_wait();
     if (RESIDUES == 2) bring_in_halves(planes, in, tables);
     __syncthreads();

@@ -177,6 +177,9 @@ DEVICE void ld_relaxed_gpu(const void* address, float& a, float& b) {
     asm volatile("ld.relaxed.gpu.global.v2.f32 {%0, %1}, [%2];" : "=f"(a), "=f"(b) : "l"(address) : "memory");
 }
 
+// A line of memory to L2 alone.
+DEVICE void prefetch_l2(const void* address) { asm volatile("prefetch.global.L2 [%0];" ::"l"(address)); }
+
 DEVICE void st_global_cs(void* address, Vector16 v) {
     asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};"
                  ::"l"(address), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");
