@@ -27,11 +27,6 @@ template <bool BLOCKED> DEVICE long long place(int row, int channel, int channel
     return ((long long)(channel / narrow) * pitch + row) * narrow + channel % narrow;
 }
 
-DEVICE void load_floats(float (&x)[8], const float* from) {
-#pragma unroll
-    for (int i = 0; i < 8; i++) x[i] = __uint_as_float(reinterpret_cast<const Vector16*>(from)[i / 4].word[i % 4]);
-}
-
 extern "C" __global__ __launch_bounds__(THREADS)
 void mixer_layer_norm(const ELEMENT* a, const ELEMENT* b, const float* gamma, const float* beta, ELEMENT* y, int rows, int channels, int pitch,
                       float epsilon) {

@@ -52,12 +52,6 @@ struct Line {
 // What is copied at a time.
 using Copied = Select<PAIRED, u32, u16>;
 
-// Eight f32 in a row, aligned to 16 bytes.
-DEVICE void load_floats(float (&x)[8], const float* from) {
-#pragma unroll
-    for (int i = 0; i < 8; i++) x[i] = __uint_as_float(reinterpret_cast<const Vector16*>(from)[i / 4].word[i % 4]);
-}
-
 // The short convolution of eight channels at positions t and t + 1; `projected` and `taps` begin at the first of these channels.
 DEVICE void short_pair(float (&sums)[2][8], const ELEMENT* projected, long long pitch, const float* taps, int t, int length) {
     float own[TAPS][8];

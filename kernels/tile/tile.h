@@ -35,6 +35,12 @@ template <class T> DEVICE Vector16 pack(const float (&x)[8]) {
     return v;
 }
 
+// Eight f32 in a row, aligned to 16 bytes.
+DEVICE void load_floats(float (&x)[8], const float* from) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) x[i] = __uint_as_float(reinterpret_cast<const Vector16*>(from)[i / 4].word[i % 4]);
+}
+
 // Row sums.
 
 // Every lane gets the sum over its group of LANES consecutive ones.

@@ -90,6 +90,7 @@ pub static VERBS: &[Verb] = &[
     both(named!("tile_by_chiplet"), BITS32, 5, moved(singles(10, 30), singles(10, 30), by_chiplet)),
     both(named!("ring_places"), BITS32, 2, moved(singles(1, 6), singles(8, 9), |i| Some(i % 6))),
     both(named!("global_vectors"), BITS16, 2, moved(elements(16, 64), elements(16, 64), same)),
+    both(named!("load_floats"), BITS32, 2, moved(ROWS, ROWS, same)),
     both(named!("funnelshift_r"), BITS16, 8, moved(elements(1, 1026), elements(16, 64), next)),
     hopper(named!("cvt_rn_x4"), BYTES, 16, moved(GRID, GRID_ELEMENTS, same)),
     hopper(named!("elect_sync"), BITS32, 16, moved(ROWS, ROWS, same)),

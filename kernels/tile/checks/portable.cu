@@ -100,6 +100,13 @@ void check_global_vectors(const Half* x, Half* y) {
 }
 
 extern "C" __global__ __launch_bounds__(THREADS)
+void check_load_floats(const float* x, float* y) {
+    float eight[8];
+    load_floats(eight, x + 8 * thread_index());
+    for (int i = 0; i < 8; i++) y[8 * thread_index() + i] = eight[i];
+}
+
+extern "C" __global__ __launch_bounds__(THREADS)
 void check_funnelshift_r(const Half* x, Half* y) {
     const u32* word = reinterpret_cast<const u32*>(x) + thread_index();
     reinterpret_cast<u32*>(y)[thread_index()] = __funnelshift_r(word[0], word[1], 16);

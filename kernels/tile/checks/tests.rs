@@ -74,6 +74,7 @@ static BREAKAGES: &[Breakage] = &[
     Breakage("tile_in_bands", Dtype::F32, ["within % height, within", "within % band, within"]),
     Breakage("tile_by_chiplet", Dtype::F32, ["+ die * run + place", "+ die + place"]),
     Breakage("ring_places", Dtype::F32, ["phase ^= stage / N & 1;", "phase ^= 1;"]),
+    Breakage("load_floats", Dtype::F32, [".word[i % 4]);", ".word[i % 2]);"]),
     Breakage("global_vectors", Dtype::Bf16, ["*>(address));", "*>(address) + 1);"]),
     Breakage(
         "funnelshift_r",
