@@ -10,8 +10,8 @@
 // comes while the results of the one before go out. RESIDENT blocks stay for many chunks of columns: with the matrix in shared memory, the
 // next chunk on its way while one is multiplied, and warps that meet at each, since memory is slower where neighbours are not asked for together.
 // Work: 2 OUTER flops an element over 4 bytes: bound by memory.
-// Spills: none where RESIDENT; else at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows
-// and back at 16.
+// Spills: at most 100 bytes a thread, where there are gates and the length is no multiple of 8, forward at 128 rows and back at 16; none where
+// RESIDENT.
 //
 // Launch, of both. block (THREADS), grid (chunks), or of RESIDENT blocks as many as there are multiprocessors at most; dynamic shared memory:
 // WARPS * sizeof(Staged), and 16 MATRIX where RESIDENT. Arguments: u, pre (parts, post) (batch, heads, length) and pre (post) NULL without
