@@ -118,7 +118,8 @@ impl Outer {
         if self.points == 16 || self.cut.radix() == 4 { 8 } else { 16 }
     }
 
-    /// Blocks of the outer stage, if they come and go, of the convolution of its parts and of what arranges spectra.
+    /// Blocks of the outer stage, at most, of the convolution of its parts and of what arranges
+    /// spectra.
     pub fn grids(self, batch: u64, heads: u64) -> [u64; 3] {
         let sequences = batch * heads;
         [
@@ -150,7 +151,7 @@ impl Blocks {
         Blocks { grid: sequences * outer.chunks(WARPS), warps: WARPS, ..Blocks::default() }
     }
 
-    /// NVIDIA's, which stay where the matrix is large and there is room for it.
+    /// NVIDIA's: they stay where the matrix is large and there is room for it.
     fn resident(outer: Outer, sequences: u64, info: &Info) -> Self {
         let resident = outer.points == WIDEST && !NARROW.contains(&info.arch.as_str());
         let warps = if resident { RESIDENT_WARPS } else { WARPS };

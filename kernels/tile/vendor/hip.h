@@ -76,6 +76,8 @@ DEVICE void sincospif(float x, float* sine, float* cosine) {
 // No kernel starts before the one before it has ended.
 DEVICE void griddepcontrol_wait() {}
 DEVICE void griddepcontrol_launch_dependents() {}
+
+// Nor does memory come to L2 before it is read.
 DEVICE void prefetch_l2(const void*) {}
 
 // A number, or an address, by a way that the compiler does not see through: it computes what depends on it again.
