@@ -19,7 +19,7 @@ static FLASH: Source = Source {
     headers: FLASH_HEADERS,
 };
 pub(super) static FLASH_HEADERS: &[Header] = &[
-    Header { name: "attention/sm90_again.h", text: include_str!("sm90_again.h") },
+    Header { name: "attention/sm90_scores.h", text: include_str!("sm90_scores.h") },
     Header { name: "attention/softmax.h", text: include_str!("softmax.h") },
     Header { name: "attention/sm90_stream.h", text: include_str!("sm90_stream.h") },
     tile::TILE,
@@ -122,6 +122,7 @@ pub fn flash(problem: &Problem, info: &Info) -> Plan {
             ("STAGES", number(tile.stages as usize)),
             ("Q_STAGES", number(tile.query_stages as usize)),
             ("CAUSAL", number(causal.into())),
+            ("HELD_QUERIES", number(tile.holds_queries().into())),
         ],
         grid: [tiles.min(info.units.max(1) as usize) as u32, 1, 1],
         block: [128 * (1 + tile.consumers), 1, 1],
@@ -152,6 +153,11 @@ impl Tile {
             65..=128 => Tile { head: 128, keys: 128, consumers: 2, stages: 2, query_stages: 1 },
             _ => Tile { head: 256, keys: 64, consumers: 2, stages: 2, query_stages: 1 },
         }
+    }
+
+    /// Whether queries stay in registers: at the other sizes three warpgroups or O leave no room.
+    fn holds_queries(&self) -> bool {
+        self.head == 128
     }
 
     fn queries(&self) -> u32 {

@@ -9,7 +9,7 @@
 // Scores stay in units of Q Kᵀ; exponentials are 2^(s scale log2(e) - max), one FMA and one ex2 an element.
 // The maxima that they are taken from are those of the tile's first block, and later ones are not looked for: a score above them only
 // makes a weight above 1, and P rounds relative to its own size. Where a sum leaves the range of P's type, as a score far above the
-// maximum makes it, the warp computes the block's scores a second time and finds the new maxima (sm90_again.h).
+// maximum makes it, the warp computes the block's scores a second time and finds the new maxima (sm90_scores.h).
 //
 // Work: 4 N Nk d flops a head, half if causal, against N Nk ex2: at d = 128 tensor cores take 2 clocks for what 16 lanes of ex2 take 1,
 // at d = 64 both take the same.
@@ -20,10 +20,9 @@
 //   q, o: dims (d, N, B H), box (64, 64, 1); k, v: dims (d, Nk, B Hk), box (64, TILE_N, 1)
 // Arguments: q, k, v, o maps; LSE; B H; H / Hk; N; Nk; scale log2(e); heads a band of the tile order.
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
-// Macros: those of sm90_stream.h and of softmax.h.
-#include "attention/sm90_again.h"
+// Macros: those of sm90_scores.h and of softmax.h.
+#include "attention/sm90_scores.h"
 #include "attention/softmax.h"
-#include "attention/sm90_stream.h"
 
 constexpr int SCORES = TILE_N / 2, OUTPUTS = D / 2;      // a thread's accumulators for 64 rows
 constexpr int STEPS = TILE_N / 16;                       // wgmma steps of P V
@@ -45,6 +44,7 @@ struct Consumer {
     Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
     Tile tile;                                           // with this warpgroup's own first row
+    HeldQueries held;
     int block;                                           // of the tile: the latest whose scores were begun
     int skipped;                                         // blocks at the tile's end that only later warpgroups see
 
@@ -75,6 +75,10 @@ struct Consumer {
         tile.row = __shfl_sync(~0u, ld_shared(slot + 4), 0) + index * 64;
         tile.blocks = __shfl_sync(~0u, ld_shared(slot + 8), 0);
         if (!__any_sync(~0u, tile.blocks)) return false;
+        if constexpr (HELD_QUERIES) {
+            held.hold(shared.q(at), thread);
+            release_tile();
+        }
         int own = CAUSAL ? blocks_seen(shape, tile.row + 63) : tile.blocks;
         skipped = tile.blocks - own;
         block = own - 1;
@@ -101,10 +105,7 @@ struct Consumer {
     DEVICE void multiply_keys(float (&s)[SCORES]) const {
         u64 q = wgmma_descriptor(shared.q(index), 16, 1024) + queries.stage * (CONSUMERS * Q_BYTES / 16);
         u64 k = wgmma_descriptor(shared.k(0), 16, 1024) + keys.stage * (KV_BYTES / 16);
-#pragma unroll
-        for (int step = 0; step < D / 16; step++)
-            wgmma<0, 0>(ELEMENT{}, s, q + (step / 4 * Q_PANEL + step % 4 * 32) / 16, k + (step / 4 * KV_PANEL + step % 4 * 32) / 16, step);
-        wgmma_commit_group();
+        multiply_queries(s, held, q, k);
     }
 
     // Starts o += P V, or o = P V unless `accumulate`.
@@ -115,10 +116,10 @@ struct Consumer {
         wgmma_commit_group();
     }
 
-    // With the scores there, hands back their keys, and the queries after the last block.
+    // With the scores there, hands back their keys, and after the last block queries that are still read.
     DEVICE void release_scores() {
         release_keys();
-        if (block == 0) release_tile();
+        if (!HELD_QUERIES && block == 0) release_tile();
     }
 
     // Masks scores where some row of the warpgroup does not see the whole block.
@@ -140,7 +141,7 @@ struct Consumer {
             float sum[2][2] = {};
             exponentiate_by_old(s, rows, shape.scale, sum);
             bool done = add_sums(rows, sum, most_sum(ELEMENT{}));
-            if (!done) multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
+            if (!done) multiply_again(s, held, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
             release_scores();
             if (done) return false;
             hide(s);

@@ -24,7 +24,7 @@ static BLOCKS: Source = Source {
         HEADS,
         CONSUMER,
         FEEDER,
-        AGAIN,
+        SCORES,
         SOFTMAX,
         STREAM,
         tile::TILE,
@@ -43,7 +43,7 @@ static RANGES: Source = Source {
         HEADS,
         CONSUMER,
         FEEDER,
-        AGAIN,
+        SCORES,
         SOFTMAX,
         STREAM,
         tile::TILE,
@@ -61,8 +61,8 @@ pub const CONSUMER: Header = Header {
 };
 pub const FEEDER: Header =
     Header { name: "block_sparse_attention/sm90_feeder.h", text: include_str!("sm90_feeder.h") };
-pub const AGAIN: Header =
-    Header { name: "attention/sm90_again.h", text: include_str!("../attention/sm90_again.h") };
+pub const SCORES: Header =
+    Header { name: "attention/sm90_scores.h", text: include_str!("../attention/sm90_scores.h") };
 pub const SOFTMAX: Header =
     Header { name: "attention/softmax.h", text: include_str!("../attention/softmax.h") };
 pub const STREAM: Header =

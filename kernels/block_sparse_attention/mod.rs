@@ -23,7 +23,7 @@ mod work_list;
 
 pub use backward::BlockSparseAttentionBackward;
 
-pub(crate) use cuda::{AGAIN, BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
+pub(crate) use cuda::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SCORES, SOFTMAX, STREAM};
 
 use crate::exactness::{cancellation, deviation, unit_roundoff};
 use crate::host;

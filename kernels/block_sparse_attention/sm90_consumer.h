@@ -9,9 +9,9 @@
 // whether a block has one tile, so that none follows it.
 // An Aside is what else a block does, if IS_PRESENT: run(shared) by a warpgroup after the consumers, feed(shared) by one thread beside the
 // feeder, make_barriers(shared) by one before all meet. It says how many registers a thread has: FEEDER_REGISTERS, CONSUMER_REGISTERS, OWN_REGISTERS.
-// Macros: those of attention/sm90_stream.h, D at most 128, and of attention/softmax.h.
+// Macros: those of attention/sm90_scores.h, D at most 128, and of attention/softmax.h.
 #pragma once
-#include "attention/sm90_again.h"
+#include "attention/sm90_scores.h"
 #include "attention/softmax.h"
 #include "block_sparse_attention/sm90_feeder.h"
 
@@ -38,6 +38,7 @@ template <class Work, class Output> struct Consumer {
     u32 index, thread;                                   // of the warpgroup among the consumers, of the thread in the warpgroup
     Ring<Q_STAGES> queries;
     Ring<STAGES> keys, values;
+    HeldQueries held;
     Place place;                                         // with this warpgroup's own first row
     int end;                                             // of the rows that are the list's
     int stage;                                           // of the tile: the latest whose scores were begun
@@ -75,6 +76,10 @@ template <class Work, class Output> struct Consumer {
         place.segment = __shfl_sync(~0u, ld_shared(slot + 8), 0);
         place.stages = __shfl_sync(~0u, ld_shared(slot + 12), 0);
         if (!__any_sync(~0u, place.stages)) return false;
+        if constexpr (HELD_QUERIES) {
+            held.hold(shared.q(at), thread);
+            release_tile();
+        }
         end = work.end(place);
         place.row += index * 64;
         stage = place.stages - 1;
@@ -94,17 +99,14 @@ template <class Work, class Output> struct Consumer {
             await_values(values);
             release_values();
         }
-        release_tile();
+        if (!HELD_QUERIES) release_tile();
     }
 
     // Starts s = Q Kᵀ of the next stage.
     DEVICE void multiply_keys(float (&s)[SCORES]) const {
         u64 q = wgmma_descriptor(shared.q(index), 16, 1024) + queries.stage * (CONSUMERS * Q_BYTES / 16);
         u64 k = wgmma_descriptor(shared.k(0), 16, 1024) + keys.stage * (KV_BYTES / 16);
-#pragma unroll
-        for (int step = 0; step < D / 16; step++)
-            wgmma<0, 0>(ELEMENT{}, s, q + (step / 4 * Q_PANEL + step % 4 * 32) / 16, k + (step / 4 * KV_PANEL + step % 4 * 32) / 16, step);
-        wgmma_commit_group();
+        multiply_queries(s, held, q, k);
     }
 
     // Starts o += P V, or o = P V unless `accumulate`.
@@ -115,10 +117,10 @@ template <class Work, class Output> struct Consumer {
         wgmma_commit_group();
     }
 
-    // With the scores there, hands back their keys, and the queries after the last stage.
+    // With the scores there, hands back their keys, and after the last stage queries that are still read.
     DEVICE void release_scores() {
         release_keys();
-        if (stage == 0) release_tile();
+        if (!HELD_QUERIES && stage == 0) release_tile();
     }
 
     // Starts the scores of the next stage, and behind them the product of this one's weights and values.
@@ -211,7 +213,7 @@ template <class Work, class Output> DEVICE void Consumer<Work, Output>::step(Sum
             release_scores();
             return;
         }
-        multiply_again(s, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
+        multiply_again(s, held, shared.q(queries_place()), shared.k(keys.stage), thread / 32);
     } else {
         finish_product(o);
     }

@@ -5,7 +5,7 @@
 
 use super::parts::{MOST_PARTS, PARTS, best_parts, merge, parts_of, scale_of_powers};
 use super::{LEVEL_K, LEVEL_V, OWN_K, OWN_V, PREFIX_K, PREFIX_V, Q, Sizes};
-use crate::block_sparse_attention::{AGAIN, BOX_WIDTH, CONSUMER, FEEDER, ROWS, SOFTMAX, STREAM};
+use crate::block_sparse_attention::{BOX_WIDTH, CONSUMER, FEEDER, ROWS, SCORES, SOFTMAX, STREAM};
 use crate::tile::{
     self, SM90_SHARED_BYTES, count, element, needs_31_bits, needs_sm_90a, swizzled_map,
 };
@@ -25,7 +25,7 @@ static HYDRAGEN: Source = Source {
         PARTS,
         CONSUMER,
         FEEDER,
-        AGAIN,
+        SCORES,
         SOFTMAX,
         STREAM,
         tile::TILE,
@@ -46,18 +46,23 @@ const OWN_KEYS: usize = 64;
 
 /// How a block of `sm90_hydragen.cu` divides its shared memory: keys of a stage of shared ones, how
 /// many stages have room, and how many panels of own keys.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Rings {
     keys: usize,
     stages: usize,
     own_panels: usize,
+    /// Whether queries stay in registers, for which stages of 128 keys at d = 128 leave no room.
+    held_queries: bool,
 }
 
 /// For heads of 64; for those of 128, of which two stages of 128 keys have room; for these where three
 /// of 96 keys take the room of own ones.
-const NARROW: Rings = Rings { keys: 128, stages: 3, own_panels: 7 };
-const WIDE: Rings = Rings { keys: 128, stages: 2, own_panels: 7 };
-const WIDE_AND_LONG: Rings = Rings { keys: 96, stages: 3, own_panels: 5 };
+const NARROW: Rings = Rings { keys: 128, stages: 3, own_panels: 7, held_queries: false };
+const WIDE: Rings = Rings { keys: 128, stages: 2, own_panels: 7, held_queries: false };
+const WIDE_AND_LONG: Rings = Rings { keys: 96, stages: 3, own_panels: 5, held_queries: true };
+
+/// Of a multiprocessor's tensor cores, in 16 bits.
+const FLOPS_A_CLOCK: usize = 4096;
 
 /// What a block of `sm90_hydragen.cu` needs beside its rings where two make a tile's O together.
 /// For groups beyond this one there is no room.
@@ -174,6 +179,19 @@ fn multiplies_long(sizes: Sizes, tiles: usize, units: usize) -> bool {
     tiles * WIDE.stages_of(sizes) >= 32 * units
 }
 
+/// Clocks from one panel of own keys to the next, so that they last as long as a block's products would
+/// at the tensor cores' full rate. Only where products take long: own keys bound the rest.
+fn pace(sizes: Sizes, rings: Rings, tiles: usize, units: usize) -> usize {
+    if rings != WIDE_AND_LONG {
+        return 0;
+    }
+    let stage = 4 * ROWS as usize * CONSUMERS * rings.keys * sizes.d / FLOPS_A_CLOCK;
+    let products = tiles * rings.stages_of(sizes) * stage / units;
+    let items = (sizes.b * sizes.hk).div_ceil(units);
+    let panels = 2 * (sizes.d / BOX_WIDTH as usize) * sizes.u.div_ceil(OWN_KEYS);
+    products / (items * panels).max(1)
+}
+
 /// Parts of shared keys, and one of own keys.
 fn all_keys(
     problem: &Problem,
@@ -212,6 +230,7 @@ fn all_keys(
     arguments.extend(counts.map(|size| count(size as u64)));
     arguments.push(scale_of_powers(sizes));
     arguments.extend([sizes.output(), sizes.output() + 1].map(tile::tensor));
+    arguments.push(count(pace(sizes, rings, tiles / parts, units) as u64));
     let number = |value: usize| Constant::Integer(value as i64);
     Launch {
         source: &HYDRAGEN,
@@ -225,6 +244,7 @@ fn all_keys(
             ("SLOTS", number(rings.own_panels)),
             ("GROUP", number(sizes.group())),
             ("PAIRED", number(paired.into())),
+            ("HELD_QUERIES", number(rings.held_queries.into())),
         ],
         grid: [blocks as u32, 1, 1],
         block: [128 * (2 + CONSUMERS as u32), 1, 1],

@@ -19,7 +19,8 @@
 //   own q: as q, box (64, GROUP, 1, 1); own k, v: dims (D, U, B Hk), box (64, 64, 1)
 // Arguments: q map; k, v maps of the prefix and of the level (unused if M is 0); q, k, v maps of own keys; O and sums of part 0; B; Hk; groups; P; M;
 //   U; ragged: sequence b has 1 + 37 b mod U own keys instead of U; S; tiles = S Hk groups ceil(B / groups GROUP / (64 CONSUMERS)); scale log2(e);
-//   O (B, Hk, GROUP, D) of ELEMENT and LSE (B, Hk, GROUP), written if PAIRED.
+//   O (B, Hk, GROUP, D) of ELEMENT and LSE (B, Hk, GROUP), written if PAIRED; clocks from one panel of own keys to the next at least, in
+//   blocks that have a tile, unless PAIRED.
 // The counter is a variable of the module: every launch leaves it at 0, and two launches at once would share it.
 // Macros (default): PAIRED (0; 1), GROUP (8; 1, 2, 4, 16), SLOTS (7: panels of own keys that have room), and those of
 //   block_sparse_attention/sm90_consumer.h, D 64 or 128, CONSUMERS 2, STAGED_O 0.
@@ -74,7 +75,7 @@ void attention_sm90_hydragen(const __grid_constant__ TensorMap q_map, const __gr
                              const __grid_constant__ TensorMap level_v, const __grid_constant__ TensorMap own_q,
                              const __grid_constant__ TensorMap own_k, const __grid_constant__ TensorMap own_v, float* o, PartSum* sums,
                              int sequences, int heads, int groups, int prefix, int level, int own_keys, int ragged, int parts, int tiles,
-                             float scale, ELEMENT* to, float* lse) {
+                             float scale, ELEMENT* to, float* lse, int pace) {
     extern __shared__ __align__(1024) unsigned char memory[];
     griddepcontrol_launch_dependents();                  // blocks of the merge wait where these have ended, since none fits beside one
     prefetch_maps(prefix_k, q_map, own_k, own_q, prefix_v, own_v);
@@ -84,10 +85,11 @@ void attention_sm90_hydragen(const __grid_constant__ TensorMap q_map, const __gr
     if constexpr (PAIRED) {
         meet_pair(memory);
         PairedLevels paired{levels};
-        PairedOwn own{{own_q, own_k, own_v, {o, sums}, {paired}, heads, own_keys, ragged, scale}};
+        PairedOwn own{{own_q, own_k, own_v, {o, sums}, {paired}, heads, own_keys, ragged, scale, 0}};
         attend(memory, paired, scale, GroupQueries{q_map}, PairOutput{{o, sums}, to, lse, heads}, own);
     } else {
-        Own<AllItems> own{own_q, own_k, own_v, {o + parts * rows * D, sums + parts * rows}, {sequences, heads}, heads, own_keys, ragged, scale};
+        if (int(blockIdx.x) >= tiles) pace = 0;
+        Own<AllItems> own{own_q, own_k, own_v, {o + parts * rows * D, sums + parts * rows}, {sequences, heads}, heads, own_keys, ragged, scale, pace};
         attend(memory, levels, scale, GroupQueries{q_map}, Parts{{o, sums}, heads, rows}, own);
     }
 }

@@ -56,6 +56,7 @@ template <class List> struct Own {
     List list;
     int heads, most_keys, ragged;
     float scale;
+    int pace;                                            // clocks from one panel to the next at least
 
     DEVICE int keys(int item) const { return ragged ? 1 + item / heads * 37 % most_keys : most_keys; }
 
@@ -72,12 +73,14 @@ template <class List> DEVICE void Own<List>::make_barriers(Shared stream) const 
     }
 }
 
-// Of each chunk the panels of keys and then those of values. The first one of an item brings its queries.
+// Of each chunk the panels of keys and then those of values. The first one of an item brings its queries. Panels come at an even pace, since
+// shared keys that meet a burst of them on their way are late for the products.
 template <class List> DEVICE void Own<List>::feed(Shared stream) const {
     OwnShared shared{stream.k(2 * STAGES)};
     Ring<SLOTS> slots;
     Ring<OWN_BUFFERS> queries;
     Items items = list.items();
+    u32 due = clock_now();
 #pragma unroll 1
     for (int item = items.first; item < items.end; item += items.step) {
         int end = keys(item);
@@ -87,6 +90,7 @@ template <class List> DEVICE void Own<List>::feed(Shared stream) const {
             for (int panel = 0; panel < 2 * PANELS; panel++) {
                 u32 full = shared.full(slots.stage);
                 bool first = key == 0 && panel == 0;
+                sleep_until(due += pace);
                 mbarrier_try_wait_parity(shared.empty(slots.stage), slots.phase ^ 1);
                 mbarrier_arrive_expect_tx(full, OWN_PANEL + (first ? PANELS * GROUP * 128 : 0));
                 for (int i = 0; first && i < PANELS; i++)

@@ -236,6 +236,24 @@ fn where_products_take_long_a_third_stage_has_the_room_of_own_keys() {
 }
 
 #[test]
+fn where_products_take_long_own_keys_keep_step_and_queries_stay_in_registers() {
+    let device = device(Vendor::Nvidia, "sm_90a");
+    let check = |shape: &str, holds: i64, pace: i32| {
+        let problem = problem(&SharedPrefixAttention, shape, Dtype::Bf16);
+        let plan = cuda::hydragen(&problem, &device);
+        let Some(Step::Launch(all)) = plan.steps.first() else { panic!("{shape}") };
+        let held = ("HELD_QUERIES", Constant::Integer(holds));
+        assert!(all.constants.contains(&held), "{shape}: {:?}", all.constants);
+        assert_eq!(all.arguments.last(), Some(&Argument::I32(pace)), "{shape}");
+    };
+    // 64 tiles of 171 stages of 1536 clocks, on 132 multiprocessors; 16 items of 8 panels each.
+    check("b=256,h=32,hk=8,p=16384,u=128", 1, 127_348 / 128);
+    check("b=1024,h=8,hk=1,p=16384,u=128", 1, 127_348 / 64);
+    check("b=1024,h=8,hk=1,p=2048,u=128", 0, 0);
+    check("b=256,h=32,hk=8,p=16384,u=512", 0, 0);
+}
+
+#[test]
 fn flat_is_two_launches_with_room_for_all_parts() {
     let problem = problem(&SharedPrefixAttention, "b=256,h=32,hk=8,p=16384,u=128", Dtype::Bf16);
     let plan = cuda::flat(&problem, &device(Vendor::Nvidia, "sm_90a"));

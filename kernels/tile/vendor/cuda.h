@@ -284,6 +284,16 @@ DEVICE void st_shared(u32 address, int a, int b) { asm volatile("st.shared.v2.s3
 // Makes this thread's ordinary shared-memory writes visible to copies and wgmma; a barrier must follow.
 DEVICE void fence_proxy_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
+// The multiprocessor's clock, which wraps; and waits until it shows `when`, at most 2³¹ ahead.
+DEVICE u32 clock_now() {
+    u32 now;
+    asm volatile("mov.u32 %0, %%clock;" : "=r"(now));
+    return now;
+}
+DEVICE void sleep_until(u32 when) {
+    while (int(when - clock_now()) > 0) asm volatile("nanosleep.u32 64;");
+}
+
 template <int N> DEVICE void setmaxnreg_inc() {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
 }

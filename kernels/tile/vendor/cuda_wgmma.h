@@ -90,9 +90,11 @@ WGMMA8(wgmma_m64n184k32_e4m3, 92, "m64n184k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R
                      : __VA_ARGS__ : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));             \
     }
 WGMMA_REGISTERS(wgmma_m64n64k16_bf16_registers, 32, "m64n64k16.f32.bf16.bf16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
+WGMMA_REGISTERS(wgmma_m64n96k16_bf16_registers, 48, "m64n96k16.f32.bf16.bf16", R0 R4 R8 R16 R32, "%48, %49, %50, %51", "%52", "%53", "%54", D0, D4, D8, D16, D32)
 WGMMA_REGISTERS(wgmma_m64n128k16_bf16_registers, 64, "m64n128k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
 WGMMA_REGISTERS(wgmma_m64n256k16_bf16_registers, 128, "m64n256k16.f32.bf16.bf16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
 WGMMA_REGISTERS(wgmma_m64n64k16_f16_registers, 32, "m64n64k16.f32.f16.f16", R0 R4 R8 R16, "%32, %33, %34, %35", "%36", "%37", "%38", D0, D4, D8, D16)
+WGMMA_REGISTERS(wgmma_m64n96k16_f16_registers, 48, "m64n96k16.f32.f16.f16", R0 R4 R8 R16 R32, "%48, %49, %50, %51", "%52", "%53", "%54", D0, D4, D8, D16, D32)
 WGMMA_REGISTERS(wgmma_m64n128k16_f16_registers, 64, "m64n128k16.f32.f16.f16", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", "%70", D0, D4, D8, D16, D32, D48)
 WGMMA_REGISTERS(wgmma_m64n256k16_f16_registers, 128, "m64n256k16.f32.f16.f16", R0 R4 R8 R16 R32 R48 R64 R96, "%128, %129, %130, %131", "%132", "%133", "%134", D0, D4, D8, D16, D32, D48, D64, D96)
 WGMMA8_REGISTERS(wgmma_m64n128k32_e4m3_registers, 64, "m64n128k32.f32.e4m3.e4m3", R0 R4 R8 R16 R32 R48, "%64, %65, %66, %67", "%68", "%69", D0, D4, D8, D16, D32, D48)
@@ -169,12 +171,14 @@ template <int TRANS_A, int TRANS_B, int R> DEVICE void wgmma(E4m3, float (&d)[R]
 }
 template <int TRANS_B, int R> DEVICE void wgmma_registers(Bf16, float (&d)[R], const u32 (&a)[4], u64 b, u32 accumulate) {
     if constexpr (R == 32) wgmma_m64n64k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 48) wgmma_m64n96k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k16_bf16_registers<TRANS_B>(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
 }
 template <int TRANS_B, int R> DEVICE void wgmma_registers(Fp16, float (&d)[R], const u32 (&a)[4], u64 b, u32 accumulate) {
     if constexpr (R == 32) wgmma_m64n64k16_f16_registers<TRANS_B>(d, a, b, accumulate);
+    else if constexpr (R == 48) wgmma_m64n96k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 64) wgmma_m64n128k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else if constexpr (R == 128) wgmma_m64n256k16_f16_registers<TRANS_B>(d, a, b, accumulate);
     else static_assert(R < 0, "no such accumulator");
