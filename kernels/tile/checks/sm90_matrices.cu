@@ -17,7 +17,7 @@
 using Half = Select<sizeof(ELEMENT) == 2, ELEMENT, Bf16>;    // of kernels for 16 bits alone
 constexpr int TILE_M = 64, STEPS = 4;                        // of wgmma; instructions in 128 bytes of K
 constexpr int PANEL_BYTES = 64 * 128;
-constexpr int REGISTERS_N = TILE_N == 128 || TILE_N == 256 ? TILE_N : 64;    // the widths that wgmma_registers has
+constexpr int REGISTERS_N = TILE_N == 96 || TILE_N == 128 || TILE_N == 256 ? TILE_N : 64;    // the widths that wgmma_registers has
 
 // ldmatrix, stmatrix and mma.
 
