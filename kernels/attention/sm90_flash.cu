@@ -2,8 +2,9 @@
 // LSE (B, H, N) in f32, natural; query head h reads key head h Hk / H. CAUSAL: query i sees keys up to i + Nk - N.
 //
 // Mapping. A persistent block takes tiles of 64 CONSUMERS queries of a head in turn; each consumer warpgroup keeps 64 rows of scores and
-// of O in registers, with HELD_QUERIES their queries as well. One thread streams keys and values, TILE_N a stage, through two rings by the copy engine, from the last visible
-// block back to the first, so that masks are met first; it also draws the next tile from a counter, so that no block waits for another.
+// of O in registers, with HELD_QUERIES their queries as well. One thread streams keys and values, TILE_N a stage, through two rings by the
+// copy engine, from the last visible block back to the first, so that masks are met first; it also draws the next tile from a counter, so
+// that no block waits for another.
 // A consumer's blocks form one stream through all of its tiles: the scores of the next block are computed beside the product P V of this
 // one, and the softmax of the next runs under that product, also where the next block belongs to the next tile.
 // Scores stay in units of Q Kᵀ; exponentials are 2^(s scale log2(e) - max), one FMA and one ex2 an element.
