@@ -56,7 +56,7 @@ template <class List> struct Own {
     List list;
     int heads, most_keys, ragged;
     float scale;
-    int pace;                                            // clocks from one panel to the next at least
+    int pace;                                            // clocks from one panel to the next at least; 0: none
 
     DEVICE int keys(int item) const { return ragged ? 1 + item / heads * 37 % most_keys : most_keys; }
 
@@ -90,7 +90,7 @@ template <class List> DEVICE void Own<List>::feed(Shared stream) const {
             for (int panel = 0; panel < 2 * PANELS; panel++) {
                 u32 full = shared.full(slots.stage);
                 bool first = key == 0 && panel == 0;
-                sleep_until(due += pace);
+                if (pace > 0) sleep_until(due += pace);
                 mbarrier_try_wait_parity(shared.empty(slots.stage), slots.phase ^ 1);
                 mbarrier_arrive_expect_tx(full, OWN_PANEL + (first ? PANELS * GROUP * 128 : 0));
                 for (int i = 0; first && i < PANELS; i++)
