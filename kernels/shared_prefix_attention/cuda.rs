@@ -51,7 +51,8 @@ struct Rings {
     keys: usize,
     stages: usize,
     own_panels: usize,
-    /// Whether queries stay in registers, for which stages of 128 keys at d = 128 leave no room.
+    /// Whether queries stay in registers, for which stages of 128 keys at d = 128 leave no room; not
+    /// tried at d = 64.
     held_queries: bool,
 }
 
