@@ -175,7 +175,7 @@ impl Family for Tile {
 }
 
 const WIDTHS: [u64; 11] = [8, 16, 32, 64, 80, 96, 128, 160, 176, 192, 256];
-const REGISTER_WIDTHS: [u64; 3] = [64, 128, 256];
+const REGISTER_WIDTHS: [u64; 4] = [64, 96, 128, 256];
 
 /// The floor covers the order in which squares of errors are added up, and nothing else.
 const EXACT: Tolerance = Tolerance { factor: 1.0, floor_relative: 1e-12, floor_absolute: 1e-12 };
