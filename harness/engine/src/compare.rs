@@ -8,6 +8,7 @@
 //!   false-discovery rate of 5 %);
 //! - what took turns with it on the same problem did not move alike, as it does in a long burst;
 //! - on a host, it moved farther than what moved the other way, since noise has no direction;
+//! - on a host, its fastest sample moved beyond the margin as well, since noise only adds time;
 //! - on a host, both sides have rounds in which no other process worked ([`company`]);
 //! - where no rivals tell the shift, it is slower before the shift is taken out as well.
 //!
@@ -16,6 +17,7 @@
 pub mod beside;
 pub mod company;
 pub mod difference;
+pub mod fastest;
 pub mod noise;
 pub mod series;
 
@@ -94,9 +96,22 @@ struct Judgement {
     verdict: Verdict,
     evidence: Evidence,
     p_value: f64,
+    /// How the machine moved.
+    shift: f64,
 }
 
 impl Judgement {
+    /// Whether the fastest samples, which the machine's shift moved alike, say what the verdict does.
+    fn shows_in_fastest(&self, pair: &Pair<'_>) -> bool {
+        let Some(moved) = fastest::difference(pair.now, pair.then) else { return false };
+        let beyond = moved - self.shift;
+        match self.verdict {
+            Verdict::Slower { .. } => beyond > self.evidence.margin,
+            Verdict::Faster => beyond < -self.evidence.margin,
+            _ => true,
+        }
+    }
+
     /// Leaves open whether the case is slower or faster.
     fn withdraw(&mut self) {
         if matches!(self.verdict, Verdict::Slower { .. } | Verdict::Faster) {
@@ -150,7 +165,7 @@ fn judge_device(
     let noise = Noise::of(&series);
     for (idx, pair) in kept.iter().enumerate() {
         let mut judgement = judge(&noise, idx, &series[idx].difference, pair, changed);
-        if on_host && !noise.stands_out(idx) {
+        if on_host && !(noise.stands_out(idx) && judgement.shows_in_fastest(pair)) {
             judgement.withdraw();
         }
         judgements.push(judgement);
@@ -195,7 +210,7 @@ fn judge(
         }
         _ => Verdict::Ambiguous,
     };
-    Judgement { place: pair.place, verdict, evidence: beyond.evidence(margin), p_value }
+    Judgement { place: pair.place, verdict, evidence: beyond.evidence(margin), p_value, shift }
 }
 
 /// Among many cases some differ by chance: what does not stand at the discovery rate is open.

@@ -20,6 +20,12 @@ pub fn medians(result: &CaseResult, on_host: bool) -> Vec<(u32, f64)> {
     rounds::medians(timing).into_iter().filter(|(index, _)| alone.contains(index)).collect()
 }
 
+/// The rounds that a host gave to the case alone.
+pub fn rounds_alone(result: &CaseResult) -> impl Iterator<Item = &Round> {
+    let rounds = result.outcome.timing().into_iter().flat_map(|timing| &timing.rounds);
+    rounds.filter(|round| !shared(round))
+}
+
 /// Why the times of a case on a host cannot be compared: one side had too little of it.
 pub fn obstacle(now: &CaseResult, then: &CaseResult) -> Option<String> {
     let crowded = |side: &str, result: &CaseResult| {

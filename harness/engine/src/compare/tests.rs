@@ -74,6 +74,21 @@ fn a_second_speed_shows_in_what_moves_both_ways() {
 }
 
 #[test]
+fn a_host_that_hindered_every_round_for_a_while_is_no_slower_code() {
+    let mut now = run(&scaled(&["simple"], 1.3), &QUIET, 1);
+    let then = run(&suite(18), &QUIET, 2);
+    let simple = |run: &Recording| {
+        run.results.iter().position(|r| r.case.implementation == "simple").unwrap_or_default()
+    };
+    let place = simple(&now);
+    let verdict = |now: &Recording| compare(now, &then).cases[place].verdict.clone();
+    assert_eq!(verdict(&now), Verdict::Slower { cause: Cause::Code });
+    let Outcome::Measured { timing, .. } = &mut now.results[place].outcome else { unreachable!() };
+    timing.rounds[3].samples.seconds[0] /= 1.3;
+    assert_eq!(verdict(&now), Verdict::Ambiguous, "one sample was as fast as ever");
+}
+
+#[test]
 fn what_became_faster_hides_nothing_on_a_gpu() {
     let mut after = scaled(&["simple"], 0.7);
     after[0].1 *= 1.1;
@@ -255,6 +270,7 @@ fn among_many_cases_a_finding_must_be_rarer_than_one_alone() {
             verdict: if place == 7 { slower.clone() } else { Verdict::Same },
             evidence,
             p_value: if place == 7 { p_value } else { 0.5 },
+            shift: 0.0,
         };
         let mut judgements: Vec<Judgement> = (0..20).map(judgement).collect();
         settle_discoveries(&mut judgements);
